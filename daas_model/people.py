@@ -1,0 +1,29 @@
+"""Who somebody is: the person the hub knows, and the local account she works as."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who signed in. *name* is the hub's name for her and her local account's name."""
+
+    name: str
+    groups: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The local account of a person: what a file server wants to know.
+
+    Resolved when a session starts, kept in memory, written nowhere. *groups* maps the names of
+    the supplementary groups to their GIDs. The numbers do not appear in `repr`, so that no log
+    line can carry them.
+    """
+
+    name: str
+    uid: int = field(repr=False)
+    gid: int = field(repr=False)
+    groups: Mapping[str, int] = field(repr=False)
+    home: PurePosixPath = field(repr=False)

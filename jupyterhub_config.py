@@ -1,0 +1,35 @@
+"""The hub's configuration: reads the environment and calls one `configure(c)` per package.
+
+A facility's own values stand in the file that `DAAS_SETTINGS` names; see
+`docs/reference/configuration.md`. The portal reads this file too.
+"""
+
+import os
+from pathlib import Path
+
+import daas_authenticator
+import daas_portal
+import daas_spawner
+
+c = get_config()
+
+here = Path(__file__).parent
+state = Path(os.environ.get("DAAS_STATE", "/var/lib/daas"))
+run = Path(os.environ.get("DAAS_RUN", "/run/daas"))
+
+c.JupyterHub.bind_url = os.environ.get("DAAS_URL", "http://127.0.0.1:8000/")
+c.JupyterHub.db_url = os.environ.get("DAAS_DATABASE", f"sqlite:///{state}/jupyterhub.sqlite")
+c.JupyterHub.cookie_secret_file = str(state / "cookie_secret")
+c.ConfigurableHTTPProxy.pid_file = str(run / "proxy.pid")
+if "DAAS_PROXY" in os.environ:
+    c.ConfigurableHTTPProxy.command = os.environ["DAAS_PROXY"].split()
+
+c.Facility.apps_folder = os.environ.get("DAAS_APPS", str(here / "images"))
+c.DaasSpawner.session_environment = os.environ.get("DAAS_ENVIRONMENT", str(here / ".session-env"))
+
+daas_authenticator.configure(c)
+daas_spawner.configure(c, run_folder=run, state_folder=state)
+daas_portal.configure(c, config_file=Path(__file__))
+
+if "DAAS_SETTINGS" in os.environ:
+    load_subconfig(os.environ["DAAS_SETTINGS"])
