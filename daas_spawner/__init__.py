@@ -1,0 +1,55 @@
+"""How a session runs: one plan, rendered for the engine it runs on.
+
+Start reading at `spawner.py`; `plan.py` is the narrow waist; `one_door.py` says who may start;
+`local/` is the back end for one machine.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+
+def configure(c: Any, *, run_folder: Path, state_folder: Path) -> None:
+    """Set the hub up for our sessions. *c* is the traitlets configuration.
+
+    *run_folder* holds sockets (short path, lower case), *state_folder* what must survive.
+    """
+    from daas_spawner.one_door import roles  # noqa: PLC0415  only the hub needs the hub's code
+
+    c.JupyterHub.spawner_class = "daas"
+    c.JupyterHub.allow_named_servers = True
+    # What runs must outlive a hub that is restarted; whoever ends the service ends them.
+    c.JupyterHub.cleanup_servers = False
+    c.JupyterHub.load_roles = roles()
+    c.DaasSpawner.run_folder = str(run_folder)
+    c.DaasSpawner.log_folder = str(state_folder / "session-logs")
+    # Sessions see the folder of this socket and nothing else of the hub's; they run as other
+    # users, so the socket is open to all who can see it. The proxy's API is for the hub alone.
+    (run_folder / "hub").mkdir(parents=True, exist_ok=True, mode=0o755)
+    hub = f"http+unix://{quote(str(run_folder / 'hub' / 'hub.sock'), safe='')}"
+    c.JupyterHub.hub_bind_url = hub
+    c.JupyterHub.hub_connect_url = hub
+    c.JupyterHub.hub_socket_mode = 0o666
+    proxy = quote(str(run_folder / "proxy.sock"), safe="")
+    c.ConfigurableHTTPProxy.api_url = f"http+unix://{proxy}"
+
+
+def weaknesses() -> tuple[str, ...]:
+    """Return what is weaker on this machine than it should be, in sentences for a page."""
+    from daas_spawner.local.limits import hierarchies, missing  # noqa: PLC0415  as above
+
+    found = []
+    if os.geteuid() != 0:
+        found.append(
+            "The portal runs as an ordinary user, so all sessions share one user id: people are "
+            "kept apart by what is mounted only."
+        )
+    words = {"memory": "memory", "cpu": "processor time", "pids": "the number of processes"}
+    unlimited = [words[name] for name in missing(hierarchies())]
+    if unlimited:
+        found.append(
+            f"This machine does not let the portal limit {' or '.join(unlimited)}, so one session "
+            "can slow down the others."
+        )
+    return tuple(found)

@@ -1,0 +1,41 @@
+"""What a back end must do: render one plan for its engine, and watch it."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from daas_spawner.plan import SessionPlan
+
+#: What a back end needs to find its session again after the hub was restarted. JSON, and
+#: without UID, paths of data or secrets: it is kept in the hub's database.
+State = dict[str, Any]
+
+
+class Backend(Protocol):
+    """Runs one session."""
+
+    async def start(self, plan: SessionPlan) -> str:
+        """Start the session and return its URL once its server answers.
+
+        Raises `EngineProblem` or `StorageProblem`, with nothing left running.
+        """
+        ...
+
+    def is_running(self) -> bool:
+        """Return whether the session runs, from memory: no question to the engine."""
+        ...
+
+    async def stop(self) -> None:
+        """End the session and everything in it. Ending one that is gone is no error."""
+        ...
+
+    def watch(self, ended: Callable[[], None]) -> None:
+        """Call *ended* once when the session ends by whatever means."""
+        ...
+
+    def state(self) -> State:
+        """Return what `restore` needs."""
+        ...
+
+    def restore(self, state: State) -> None:
+        """Find the session again that `state` was taken from."""
+        ...

@@ -1,0 +1,148 @@
+"""A `SessionPlan` as a bubblewrap command line. Pure: nothing is started or read here.
+
+As root the session gets the person's real UID, GID and groups by setpriv, never by a user
+namespace: there the process would stay the machine's root underneath. As an ordinary user all
+sessions keep the caller's UID and a user namespace is the only way in.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from daas_spawner.plan import PROPOSALS, SessionPlan
+
+#: What programs look for in /etc and what says nothing about the machine's people.
+ETC = (
+    "alternatives",
+    "bash.bashrc",
+    "drirc",
+    "fonts",
+    "inputrc",
+    "ld.so.cache",
+    "ld.so.conf",
+    "ld.so.conf.d",
+    "localtime",
+    "matchbox",
+    "mime.types",
+    "OpenCL",
+    "profile",
+    "profile.d",
+    "ssl/certs",
+    "terminfo",
+    "X11",
+    "xdg",
+)
+
+#: The step between bubblewrap and the program, already as the person (root without its
+#: capabilities may not enter her home): group-writable files for the proposal's folder, and a
+#: run-time folder that belongs to the session's UID.
+ENTER = 'umask 0007; mkdir -m 0700 "$XDG_RUNTIME_DIR" && cd "$1" || exit 71; shift; exec "$@"'
+
+_CAPABILITIES = ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP")  # setpriv's, which then drops them
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """What the supervisor starts. *files* are small texts that appear inside, by path.
+
+    *own_folders* are folders of the person's home that must exist as real folders before they
+    are mounted over.
+    """
+
+    argv: tuple[str, ...]
+    files: Mapping[str, str]
+    own_folders: tuple[str, ...]
+
+
+def render(plan: SessionPlan, hostname: str, as_root: bool, descriptors: int) -> Sandbox:
+    """Return the sandbox of *plan*.
+
+    *descriptors* is the first file descriptor at which the supervisor will offer `files`, in
+    their order.
+    """
+    files = _files(plan, as_root)
+    argv = ["bwrap", *_namespaces(hostname, as_root), *_system()]
+    for place, path in enumerate(files):
+        argv += ["--ro-bind-data", str(descriptors + place), path]
+    home, *others = plan.mounts
+    argv += _mount(home.source, home.target, home.read_only)
+    top = home.target / PROPOSALS
+    own_folders = []
+    if any(mount.target.is_relative_to(top) for mount in others):
+        own_folders.append(str(home.source / PROPOSALS))
+        argv += ["--perms", "0755", "--tmpfs", str(top)]
+    for mount in others:
+        inside = mount.target.parent == home.target
+        if inside:
+            own_folders.append(str(home.source / mount.target.name))
+        argv += _mount(mount.source, mount.target, mount.read_only)
+    if own_folders and own_folders[0] == str(home.source / PROPOSALS):
+        argv += ["--remount-ro", str(top)]
+    argv += ["--chdir", "/", "--", *_become(plan, as_root)]
+    argv += ["/bin/sh", "-c", ENTER, "session", str(plan.folder), *plan.argv]
+    return Sandbox(tuple(argv), files, tuple(own_folders))
+
+
+def _namespaces(hostname: str, as_root: bool) -> list[str]:
+    argv = ["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-net"]
+    argv += ["--unshare-cgroup", "--hostname", hostname, "--die-with-parent", "--new-session"]
+    if not as_root:
+        return [*argv, "--unshare-user", "--disable-userns", "--cap-drop", "ALL"]
+    argv += ["--cap-drop", "ALL"]
+    for capability in _CAPABILITIES:
+        argv += ["--cap-add", capability]
+    return argv
+
+
+def _system() -> list[str]:
+    argv = ["--ro-bind", "/usr", "/usr"]
+    for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
+        argv += ["--symlink", f"usr/{name}", f"/{name}"]
+    argv += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp"]  # noqa: S108
+    argv += ["--perms", "0755", "--dir", "/etc", "--perms", "0755", "--dir", "/home"]
+    argv += ["--perms", "0755", "--dir", "/run", "--perms", "1777", "--tmpfs", "/var/tmp"]  # noqa: S108
+    for name in ETC:
+        argv += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
+    return argv
+
+
+def _mount(source: PurePosixPath, target: PurePosixPath, read_only: bool) -> list[str]:
+    argv: list[str] = []
+    for parent in reversed(target.parents[:-1]):
+        # bubblewrap makes implied parents 0700, which nobody but root could pass
+        argv += ["--perms", "0755", "--dir", str(parent)]
+    return [*argv, "--ro-bind" if read_only else "--bind", str(source), str(target)]
+
+
+def _become(plan: SessionPlan, as_root: bool) -> list[str]:
+    drop = ["--no-new-privs", "--inh-caps=-all"]
+    if not as_root:
+        return ["setpriv", *drop]
+    account = plan.account
+    groups = ",".join(str(gid) for gid in sorted(set(account.groups.values())))
+    member = ["--groups", groups] if groups else ["--clear-groups"]
+    return [
+        "setpriv",
+        f"--reuid={account.uid}",
+        f"--regid={account.gid}",
+        *member,
+        "--bounding-set=-all",
+        *drop,
+    ]
+
+
+def _files(plan: SessionPlan, as_root: bool) -> dict[str, str]:
+    """The sandbox's own directory: this person, her groups, and nobody else of the machine."""
+    account = plan.account
+    home = plan.mounts[0].target
+    groups = {gid: name for name, gid in account.groups.items()}
+    groups.setdefault(account.gid, account.name)
+    lines = [f"{name}:x:{gid}:{account.name}" for gid, name in sorted(groups.items())]
+    root = "root:x:0:0:root:/root:/usr/sbin/nologin\n" if as_root else ""
+    return {
+        "/etc/passwd": f"{root}{account.name}:x:{account.uid}:{account.gid}::{home}:/bin/bash\n"
+        "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
+        "/etc/group": "\n".join(["root:x:0:", *lines, "nogroup:x:65534:", ""]),
+        "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
+        "/etc/hosts": "127.0.0.1 localhost\n::1 localhost\n",
+    }

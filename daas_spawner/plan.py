@@ -1,0 +1,173 @@
+"""The narrow waist: everything a back end needs to run one session, decided without I/O.
+
+`plan_session` is a pure function with tables for tests; a back end only renders its result into
+its engine's terms.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from daas_model.apps import App, Apps, Machine
+from daas_model.errors import AccountProblem
+from daas_model.launch import LaunchRequest
+from daas_model.people import Account
+from daas_model.proposals import Storage
+
+#: Processes and threads that one session may have; a fork bomb stops here.
+MOST_PROCESSES = 1024
+
+PROPOSALS = "Proposals"
+EXAMPLES = "Examples"
+APPS = PurePosixPath("/opt/daas/apps")
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """One folder of the machine, as the session sees it."""
+
+    source: PurePosixPath
+    target: PurePosixPath
+    read_only: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one session may use. *cpus* in cores, *memory_bytes* in bytes."""
+
+    cpus: float
+    memory_bytes: int
+    processes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the installation gives to every session.
+
+    *environment_folder* holds the programs (a virtual environment), *hub_folder* the hub's API
+    socket, *apps_folder* the apps' pictures; *examples* may be None. *hub* is the hub's own
+    part of the environment, with its secrets.
+    """
+
+    environment_folder: PurePosixPath
+    hub_folder: PurePosixPath
+    apps_folder: PurePosixPath
+    examples: PurePosixPath | None
+    extra_mounts: tuple[Mount, ...]
+    hub: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionPlan:
+    """One session: command, environment, folder, mounts, account and limits.
+
+    There is no network in it: a session speaks through the socket it inherits and the hub's.
+    """
+
+    argv: tuple[str, ...]
+    environment: Mapping[str, str] = field(repr=False)
+    folder: PurePosixPath
+    mounts: tuple[Mount, ...]
+    account: Account
+    limits: Limits
+
+
+def plan_session(
+    request: LaunchRequest,
+    apps: Apps,
+    machine: Machine,
+    storage: Mapping[str, Storage],
+    account: Account,
+    around: Surroundings,
+) -> SessionPlan:
+    """Return the plan of one session.
+
+    *storage* holds the checked storage of exactly the request's proposals. Raises
+    `AccountProblem` when the account is not in the group of one of them: what it wrote, the
+    others could not change.
+    """
+    _require_groups(storage, account)
+    app = apps[request.app]
+    home = PurePosixPath("/home") / account.name
+    mounts = [
+        Mount(account.home, home, read_only=False),
+        *_proposal_mounts(storage, home / PROPOSALS),
+        Mount(around.environment_folder, around.environment_folder, read_only=True),
+        Mount(around.hub_folder, PurePosixPath("/run/daas"), read_only=True),
+        Mount(around.apps_folder, APPS, read_only=True),
+        *around.extra_mounts,
+    ]
+    folder = home
+    if len(storage) == 1:
+        folder = home / PROPOSALS / next(iter(storage))
+    elif storage:
+        folder = home / PROPOSALS
+    elif around.examples is not None:
+        folder = home / EXAMPLES
+        mounts.append(Mount(around.examples, folder, read_only=True))
+    return SessionPlan(
+        argv=_argv(app),
+        environment={**around.hub, **_environment(apps, account, home, folder, around)},
+        folder=folder,
+        mounts=tuple(mounts),
+        account=account,
+        limits=Limits(machine.cpus, int(machine.memory_gib * 2**30), MOST_PROCESSES),
+    )
+
+
+def _require_groups(storage: Mapping[str, Storage], account: Account) -> None:
+    for proposal, place in storage.items():
+        if place.group and place.group not in account.groups:
+            raise AccountProblem(
+                f"Your account is not in the group of proposal {proposal} yet, so its processed "
+                "data could not be shared. Nothing was started.",
+                "It can take an hour after you were added. Then ask your local contact.",
+            )
+
+
+def _proposal_mounts(storage: Mapping[str, Storage], top: PurePosixPath) -> list[Mount]:
+    mounts = []
+    for proposal, place in storage.items():
+        mounts.append(Mount(place.raw, top / proposal / "raw", read_only=True))
+        mounts.append(Mount(place.processed, top / proposal / "processed", read_only=False))
+    return mounts
+
+
+def _argv(app: App) -> tuple[str, ...]:
+    if app.kind == "web":
+        return app.command
+    icon = str(APPS / app.name / app.icon)
+    return ("daas-desktop", "serve", "--title", app.title, "--icon", icon, "--", *app.command)
+
+
+def _environment(
+    apps: Apps, account: Account, home: PurePosixPath, folder: PurePosixPath, around: Surroundings
+) -> dict[str, str]:
+    relative = folder.relative_to(home)
+    return {
+        "HOME": str(home),
+        "USER": account.name,
+        "LOGNAME": account.name,
+        "SHELL": "/bin/bash",
+        "LANG": "C.UTF-8",
+        "PATH": f"{around.environment_folder}/bin:/usr/local/bin:/usr/bin:/bin",
+        "XDG_RUNTIME_DIR": "/tmp/runtime",  # noqa: S108  the session's own /tmp
+        "JUPYTERHUB_API_URL": "http+unix://%2Frun%2Fdaas%2Fhub.sock/hub/api",
+        "JUPYTERHUB_SERVICE_URL": "http+unix://%2Frun%2Fdaas%2Finherited",
+        "JUPYTERHUB_ROOT_DIR": str(home),
+        "JUPYTERHUB_DEFAULT_URL": f"/lab/tree/{relative}" if relative.parts else "/lab",
+        "DAAS_TILES": json.dumps(
+            [
+                {
+                    "name": app.name,
+                    "title": app.title,
+                    "icon": str(APPS / app.name / app.icon),
+                    "command": list(app.command),
+                    "folder": str(folder),
+                }
+                for app in apps.values()
+                if app.kind == "desktop"
+            ]
+        ),
+    }

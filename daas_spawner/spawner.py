@@ -1,0 +1,180 @@
+"""The hub's spawner: ask again, plan, and hand the plan to a back end.
+
+The hub makes one `DaasSpawner` per named server. What the portal checked is checked here once
+more, because options are kept in the hub's database and re-used by the hub.
+"""
+
+import asyncio
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from jupyterhub import __version__ as hub_version
+from jupyterhub.spawner import Spawner
+from traitlets import Unicode
+
+from daas_catalogue.facility import Facility
+from daas_model.errors import DaasError
+from daas_model.launch import LaunchRequest
+from daas_model.people import Person
+from daas_model.proposals import Proposal
+from daas_spawner.backend import Backend, State
+from daas_spawner.local.backend import LocalBackend
+from daas_spawner.one_door import refusal, require_portal
+from daas_spawner.plan import Mount, SessionPlan, Surroundings, plan_session
+
+#: The parts of the hub's environment that a session needs; the rest is the plan's.
+HUB_VARIABLES = "JUPYTERHUB_"
+
+
+class DaasSpawner(Spawner):
+    """Starts sessions that the portal asked for, each in its own sandbox."""
+
+    session_environment = Unicode(
+        help="""Folder of the virtual environment that holds the programs of the sessions.
+
+        Bound read-only at the same path into every session. Made from `images/*/requirements.txt`.
+        Example: `/opt/daas/session-env`.
+        """,
+    ).tag(config=True)
+    examples_folder = Unicode(
+        "",
+        help="""Folder with example data for sessions without a proposal; empty for none.
+
+        Mounted read-only at `~/Examples`. Example: `/opt/daas/examples`.
+        """,
+    ).tag(config=True)
+    run_folder = Unicode(
+        help="""Folder for sockets and process records, private to the hub's user.
+
+        Its path must be short (sockets allow 107 characters) and in lower case (the hub lowers
+        it). Lost at reboot is fine. Example: `/run/daas`.
+        """,
+    ).tag(config=True)
+    log_folder = Unicode(
+        help="""Folder for the last output of each session, for administrators.
+
+        One file per person and session, at most 1 MiB each. Example: `/var/log/daas/sessions`.
+        """,
+    ).tag(config=True)
+    portal_url = Unicode(
+        "/services/portal/",
+        help="""Where the portal's home page is, for links out of a session.
+
+        Example: `/services/portal/`.
+        """,
+    ).tag(config=True)
+    notice = Unicode(
+        "",
+        help="""A short sentence that every desktop shows, such as the demo's notice.
+
+        Example: `Demo: nothing here is real.`
+        """,
+    ).tag(config=True)
+
+    @cached_property
+    def facility(self) -> Facility:
+        """What may be opened here: one for all the hub's sessions."""
+        facility: Facility = Facility.instance(config=self.config)
+        return facility
+
+    @cached_property
+    def backend(self) -> Backend:
+        """The engine's end of this session."""
+        return LocalBackend(
+            name=f"{self.user.name}/{self.name}",
+            run_folder=Path(self.run_folder),
+            log_folder=Path(self.log_folder),
+            base_url=self.server.base_url if self.server else "",
+        )
+
+    async def start(self) -> str:
+        """Start the session that the portal asked for; return its address.
+
+        Raises `SpawnException` with a sentence for the person: nothing is left half-started.
+        """
+        try:
+            require_portal(self.handler)
+            plan = await self.plan()
+            url: str = await self.backend.start(plan)
+        except DaasError as error:
+            raise refusal(error) from None
+        self.backend.watch(self._ended)
+        return url
+
+    async def plan(self) -> SessionPlan:
+        """Return the plan for the options as they are now. Raises `DaasError`."""
+        request = LaunchRequest.parse(self.user_options)
+        self.facility.app(request.app)
+        machine = self.facility.machine(request.machine)
+        person = Person(self.user.name, frozenset(group.name for group in self.user.groups))
+        proposals = await self.facility.catalogue.authorise(person, request.proposals)
+        account = await self.authenticator.resolve_account(person, proposals)
+        storage = await asyncio.to_thread(self._checked, proposals)
+        return plan_session(
+            request, self.facility.apps, machine, storage, account, self._surroundings()
+        )
+
+    def _checked(self, proposals: tuple[Proposal, ...]) -> dict[str, Any]:
+        return {proposal.id: self.facility.layout.check(proposal) for proposal in proposals}
+
+    def _surroundings(self) -> Surroundings:
+        hub = {
+            name: value for name, value in self.get_env().items() if name.startswith(HUB_VARIABLES)
+        }
+        hub["DAAS_HUB_VERSION"] = hub_version
+        hub["DAAS_PORTAL_URL"] = self.portal_url
+        hub["DAAS_DEMO_NOTICE"] = self.notice
+        environment = Path(self.session_environment)
+        return Surroundings(
+            environment_folder=PurePosixPath(environment),
+            hub_folder=PurePosixPath(self.run_folder) / "hub",
+            apps_folder=PurePosixPath(Path(self.facility.apps_folder).resolve()),
+            examples=PurePosixPath(self.examples_folder) if self.examples_folder else None,
+            extra_mounts=interpreter_mounts(environment),
+            hub=hub,
+        )
+
+    async def stop(self, now: bool = False) -> None:  # noqa: ARG002  the hub's signature
+        """End the session; one that is gone already is no error."""
+        await self.backend.stop()
+
+    async def poll(self) -> int | None:
+        """Return None while the session runs, else 0."""
+        return None if self.backend.is_running() else 0
+
+    def _ended(self) -> None:
+        if not self._stop_pending:
+            self.log.info("Session %s ended by itself or from outside.", self._log_name)
+            asyncio.ensure_future(self.poll_and_notify())  # noqa: RUF006  the hub keeps none either
+
+    def get_state(self) -> State:
+        """Return what a restarted hub needs to find this session again."""
+        state: State = super().get_state()
+        return {**state, "backend": "local", "session": self.backend.state()}
+
+    def load_state(self, state: State) -> None:
+        """Find a session again after the hub was restarted."""
+        super().load_state(state)
+        if state.get("session"):
+            self.backend.restore(state["session"])
+            if self.backend.is_running():
+                self.backend.watch(self._ended)
+
+    def clear_state(self) -> None:
+        """Forget the session."""
+        super().clear_state()
+        self.__dict__.pop("backend", None)
+
+
+def interpreter_mounts(environment: Path) -> tuple[Mount, ...]:
+    """Return the mounts that the environment's Python needs when it lies outside `/usr`.
+
+    An interpreter below somebody's private home is not reachable for other UIDs unless it is
+    bound in; a virtual environment names it in `pyvenv.cfg`.
+    """
+    real = (environment / "bin" / "python").resolve()
+    if real.is_relative_to("/usr") or real.is_relative_to(environment):
+        return ()
+    prefix = PurePosixPath(real.parent.parent)
+    return (Mount(prefix, prefix, read_only=True),)
