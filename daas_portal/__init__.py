@@ -1,0 +1,54 @@
+"""The portal's pages and its API: a hub-managed service.
+
+It talks to the hub by REST only and holds no data. Start reading at `app.py` (addresses and
+settings), then `pages.py` (one handler per page) and `opening.py` (what "Open" does).
+"""
+
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+NAME = "portal"
+
+
+def configure(c: Any, *, config_file: Path) -> None:
+    """Add the portal to the hub's services. *c* is the traitlets configuration.
+
+    The portal reads the same *config_file* as the hub, so that both know one catalogue.
+    """
+    c.JupyterHub.services = [
+        {
+            "name": NAME,
+            "url": f"http://127.0.0.1:{free_port()}",
+            "command": [sys.executable, "-m", "daas_portal", f"--config={config_file}"],
+            "oauth_no_confirm": True,
+            "oauth_client_allowed_scopes": [
+                "read:users:name!user",
+                "read:users:groups!user",
+                "admin-ui",
+            ],
+            "display": False,
+            "environment": {
+                name: value
+                for name, value in os.environ.items()
+                if name.startswith("DAAS_") and "SECRET" not in name
+            },
+        }
+    ]
+    c.JupyterHub.default_url = f"/services/{NAME}/"
+    c.JupyterHub.template_paths = [str(_templates() / "hub")]
+
+
+def free_port() -> int:
+    """Return a free port of the loopback address; the hub knows services by ports only."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _templates() -> Path:
+    import daas_templates  # noqa: PLC0415  only whoever configures or serves pages needs it
+
+    return Path(daas_templates.__file__).parent

@@ -1,0 +1,162 @@
+"""The portal's process: its settings, its addresses, its start and its end."""
+
+import asyncio
+import os
+import signal
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jupyterhub.services.auth import HubOAuthCallbackHandler
+from tornado.httpserver import HTTPServer
+from tornado.web import Application as WebApplication
+from tornado.web import StaticFileHandler
+from traitlets import List, Unicode
+from traitlets.config import Application
+
+from daas_catalogue.facility import Facility
+from daas_model.errors import DaasError
+from daas_portal import pages
+from daas_portal.events import Events, Watches
+from daas_portal.hub import HubClient
+from daas_portal.opening import Opener
+
+#: A managed service must not outlive its hub: the next hub starts another one.
+PARENT_CHECK_SECONDS = 1.0
+
+
+class PortalApp(Application):
+    """Serves the portal's pages to people whom the hub has signed in."""
+
+    name = "daas-portal"
+    description = "The portal's pages and its API, started by the hub."
+
+    config_file = Unicode(
+        "jupyterhub_config.py",
+        help="""The configuration that the hub was started with.
+
+        The portal reads its own sections of it. Example: `/etc/daas/jupyterhub_config.py`.
+        """,
+    ).tag(config=True)
+    title = Unicode(
+        "Data analysis",
+        help="""The portal's name on every page.
+
+        Example: `Data analysis at the Example Light Source`.
+        """,
+    ).tag(config=True)
+    notice = Unicode(
+        "",
+        help="""A sentence at the top of every page; empty for none.
+
+        Example: `Maintenance on Tuesday from 8:00 to 10:00.`
+        """,
+    ).tag(config=True)
+    weaknesses = List(
+        Unicode(),
+        [],
+        help="""What is weaker here than it should be, in sentences for the home page.
+
+        Filled by the configuration from what the spawner finds missing on this machine.
+        Example: `["Memory cannot be limited."]`.
+        """,
+    ).tag(config=True)
+    support = Unicode(
+        "your facility's user office",
+        help="""Whom a person asks for help, as it stands in a sentence.
+
+        Example: `the user office, user.office@facility.example`.
+        """,
+    ).tag(config=True)
+    aliases = {"config": "PortalApp.config_file"}  # noqa: RUF012  traitlets' own way
+
+    def initialize(self, argv: list[str] | None = None) -> None:
+        """Read the command line and the configuration; check what they say."""
+        self.parse_command_line(argv)
+        file = Path(self.config_file).resolve()
+        self.load_config_file(file.name, path=str(file.parent))
+        try:
+            self.facility = Facility(parent=self)
+            _ = self.facility.catalogue
+        except DaasError as error:
+            self.log.critical("The portal cannot start: %s", error)
+            self.exit(1)
+
+    def web_application(self, prefix: str, api_url: str, token: str) -> WebApplication:
+        """Return the pages under *prefix*, talking to the hub at *api_url*."""
+        hub = HubClient(api_url, token)
+        settings: dict[str, Any] = {
+            "portal": pages.Portal(
+                facility=self.facility,
+                hub=hub,
+                opener=Opener(self.facility, hub),
+                templates=templates(),
+                title=self.title,
+                notice=self.notice,
+                weaknesses=tuple(self.weaknesses),
+                support=self.support,
+                prefix=prefix,
+            ),
+            "watches": Watches(hub, self.facility.apps),
+            "cookie_secret": os.urandom(32),
+            "xsrf_cookies": True,
+            "log_function": pages.log_request,
+        }
+        static = str(files("daas_portal") / "static")
+        return WebApplication(
+            [
+                (prefix.rstrip("/"), pages.Slash),
+                (prefix, pages.Home),
+                (f"{prefix}open/?", pages.Open),
+                (f"{prefix}stop/?", pages.Stop),
+                (f"{prefix}sessions/([a-z0-9-]+)/?", pages.Session),
+                (f"{prefix}events/?", Events),
+                (f"{prefix}apps/([^/]+)/icon", pages.Icon),
+                (f"{prefix}static/(.*)", StaticFileHandler, {"path": static}),
+                (f"{prefix}oauth_callback", HubOAuthCallbackHandler),
+                (".*", pages.NotFound),
+            ],
+            **settings,
+        )
+
+    def start(self) -> None:
+        """Serve until the hub ends this process or is gone."""
+        asyncio.run(self._serve())
+
+    async def _serve(self) -> None:
+        server = HTTPServer(
+            self.web_application(
+                prefix=os.environ["JUPYTERHUB_SERVICE_PREFIX"],
+                api_url=os.environ["JUPYTERHUB_API_URL"],
+                token=os.environ["JUPYTERHUB_API_TOKEN"],
+            ),
+            xheaders=True,
+        )
+        address = urlparse(os.environ["JUPYTERHUB_SERVICE_URL"])
+        server.listen(address.port or 80, address.hostname or "127.0.0.1")
+        ended = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, ended.set)
+        parent = os.getppid()
+        while not ended.is_set() and os.getppid() == parent:
+            try:
+                await asyncio.wait_for(ended.wait(), PARENT_CHECK_SECONDS)
+            except TimeoutError:
+                continue
+        server.stop()
+
+
+def templates() -> Environment:
+    """Return the portal's templates. What people wrote is escaped; a missing name is an error."""
+    import daas_templates  # noqa: PLC0415  a data package: its folder is all there is
+
+    folder = Path(daas_templates.__file__).parent / "portal"
+    return Environment(
+        loader=FileSystemLoader(folder),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

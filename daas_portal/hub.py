@@ -1,0 +1,170 @@
+"""The hub as the portal sees it: the sessions of one person, by the hub's REST API.
+
+API: https://jupyterhub.readthedocs.io/en/stable/reference/rest-api.html (hub 6.1). The token is
+the portal's own; it can start, see and stop sessions and nothing else.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+from jupyterhub.httpclient import fetch
+
+from daas_model.errors import BadRequest, DaasError, HubUnavailable
+from daas_model.launch import LaunchRequest
+
+TIMEOUT = aiohttp.ClientTimeout(total=60)
+
+
+@dataclass(frozen=True, slots=True)
+class HubSession:
+    """One session in the hub's words, parsed. *pending* is `spawn`, `stop` or empty."""
+
+    name: str
+    title: str
+    ready: bool
+    pending: str
+    url: str
+    started: str
+    request: LaunchRequest | None
+
+    @classmethod
+    def parse(cls, name: str, model: Mapping[str, Any]) -> "HubSession":
+        """Read the hub's model of a named server."""
+        try:
+            request = LaunchRequest.parse(model.get("user_options"))
+        except BadRequest:
+            request = None
+        return cls(
+            name=name,
+            title=str(model.get("display_name") or name),
+            ready=bool(model.get("ready")),
+            pending=str(model.get("pending") or ""),
+            url=str(model.get("full_url") or model.get("url") or ""),
+            started=str(model.get("started") or ""),
+            request=request,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One step of a start. *failed* and *ready* end the stream."""
+
+    message: str
+    ready: bool
+    failed: bool
+
+
+class Refused(DaasError):
+    """The hub or the spawner refused; the sentence is theirs."""
+
+    code = "DAAS-REFUSED"
+    status = 403
+    default_action = ""
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class HubClient:
+    """The calls that the portal makes. Raises `HubUnavailable` when the hub does not answer."""
+
+    def __init__(self, api_url: str, token: str) -> None:
+        self._api_url = api_url.rstrip("/")
+        self._headers = {"Authorization": f"token {token}"}
+
+    async def sessions(self, person: str) -> dict[str, HubSession]:
+        """Return the sessions of *person* by name, those that have ended included."""
+        answer = await self._call("GET", f"users/{quote(person)}?include_stopped_servers=1")
+        servers = answer.get("servers", {})
+        return {name: HubSession.parse(name, model) for name, model in servers.items() if name}
+
+    async def start(self, person: str, request: LaunchRequest, title: str) -> None:
+        """Ask the hub to start a session. Raises `Refused` with the spawner's sentence.
+
+        Returns when it runs or when the hub answers that it takes longer.
+        """
+        await self._call(
+            "POST",
+            self._server(person, request.server_name),
+            {"display_name": title, "user_options": request.as_options()},
+        )
+
+    async def stop(self, person: str, name: str) -> None:
+        """End a session and forget it. One that is unknown or gone is no error."""
+        await self._call(
+            "DELETE", self._server(person, name), {"remove": True}, missing_is_fine=True
+        )
+
+    async def progress(self, person: str, name: str) -> AsyncIterator[Progress]:
+        """Follow a start until it is ready or has failed."""
+        try:
+            answer = await fetch(
+                f"{self._api_url}/{self._server(person, name)}/progress",
+                headers={**self._headers, "Accept": "text/event-stream"},
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=10),
+                raise_for_status=False,
+            )
+            async with answer:
+                if answer.status != 200:
+                    return
+                async for line in answer.content:
+                    if line.startswith(b"data:"):
+                        event = json.loads(line[5:])
+                        yield Progress(
+                            message=str(event.get("message", "")),
+                            ready=bool(event.get("ready")),
+                            failed=bool(event.get("failed")),
+                        )
+        except (aiohttp.ClientError, TimeoutError, asyncio.IncompleteReadError) as error:
+            raise _unavailable(error) from error
+
+    @staticmethod
+    def _server(person: str, name: str) -> str:
+        return f"users/{quote(person)}/servers/{quote(name)}"
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        missing_is_fine: bool = False,
+    ) -> dict[str, Any]:
+        try:
+            answer = await fetch(
+                f"{self._api_url}/{path}",
+                method=method,
+                headers=self._headers,
+                json=body,
+                timeout=TIMEOUT,
+                raise_for_status=False,
+            )
+            async with answer:
+                text = await answer.text()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise _unavailable(error) from error
+        if answer.status == 404 and missing_is_fine:
+            return {}
+        if answer.status >= 400:
+            raise _refused(answer.status, text)
+        return json.loads(text) if text else {}
+
+
+def _unavailable(error: Exception) -> HubUnavailable:
+    return HubUnavailable("The portal cannot reach the hub just now.", detail=repr(error))
+
+
+def _refused(status: int, text: str) -> DaasError:
+    try:
+        message = str(json.loads(text)["message"])
+    except (ValueError, KeyError, TypeError):
+        message = ""
+    if not message:
+        return HubUnavailable("The hub could not do this.", detail=f"status {status}: {text[:200]}")
+    refused = Refused(message)
+    refused.status = status
+    return refused

@@ -1,0 +1,75 @@
+"""What "Open" does: check, find the session that already runs, or have one started.
+
+A double click, two tabs and a script at once open one session.
+"""
+
+import asyncio
+import contextlib
+from collections import defaultdict
+
+from daas_catalogue.facility import Facility
+from daas_model.errors import DaasError
+from daas_model.launch import LaunchRequest, display_name
+from daas_model.people import Person
+from daas_model.proposals import Proposal
+from daas_portal.hub import HubClient, HubSession, Refused
+
+#: A start that takes longer shows its progress on a page of its own.
+PATIENCE_SECONDS = 2.0
+
+
+class Opener:
+    """Opens sessions for people."""
+
+    def __init__(self, facility: Facility, hub: HubClient) -> None:
+        self._facility = facility
+        self._hub = hub
+        self._one_at_a_time: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def check(self, person: Person, request: LaunchRequest) -> tuple[Proposal, ...]:
+        """Return the proposals of *request*. Raises what a page shows when it may not be opened."""
+        app = self._facility.app(request.app)
+        self._facility.machine(request.machine)
+        if not request.proposals and not app.own_resources:
+            raise Refused(f"{app.title} needs a proposal's data. Open it from one of yours.")
+        return await self._facility.catalogue.authorise(person, request.proposals)
+
+    async def running(self, person: Person, request: LaunchRequest) -> HubSession | None:
+        """Return the session that *request* would re-use, if it runs or starts."""
+        session = (await self._hub.sessions(person.name)).get(request.server_name)
+        return session if session and (session.ready or session.pending == "spawn") else None
+
+    async def open(self, person: Person, request: LaunchRequest) -> HubSession:
+        """Return the session for *request*, started if need be; it may still be starting.
+
+        Raises a `DaasError` that says why not; then nothing is left behind.
+        """
+        await self.check(person, request)
+        async with self._one_at_a_time[person.name, request.server_name]:
+            session = await self.running(person, request)
+            if session is None:
+                await self._start(person, request)
+            session = await self._wait(person, request)
+        if session is None:
+            raise Refused("The session ended while it started. Your data is not affected.")
+        return session
+
+    async def _start(self, person: Person, request: LaunchRequest) -> None:
+        title = display_name(self._facility.app(request.app).title, request.proposals)
+        try:
+            await self._hub.start(person.name, request, title)
+        except Refused:
+            # The hub keeps what was asked for and would use it again: forget it.
+            with contextlib.suppress(DaasError):
+                await self._hub.stop(person.name, request.server_name)
+            raise
+
+    async def _wait(self, person: Person, request: LaunchRequest) -> HubSession | None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                async for step in self._hub.progress(person.name, request.server_name):
+                    if step.failed:
+                        raise Refused(step.message.removeprefix("Spawn failed: "))
+                    if step.ready:
+                        break
+        return await self.running(person, request)

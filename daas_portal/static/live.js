@@ -1,0 +1,74 @@
+// Pages work by links and forms; this keeps the states current, says what is happening while an
+// app starts, and asks before a session is stopped.
+
+const announcer = document.getElementById("announcer");
+
+function showSession(card, { state, meaning, url }) {
+  if (card.dataset.state === state) return;
+  const title = card.querySelector("h3").textContent;
+  card.dataset.state = state;
+  card.querySelector("[data-word]").textContent = state;
+  card.querySelector("[data-meaning]").textContent = meaning;
+  card.querySelector("a[data-when]").href = url;
+  const stop = card.querySelector("[data-stop]");
+  stop.textContent = state === "Stopped" ? "Remove" : "Stop";
+  stop.setAttribute("aria-label", `${stop.textContent} ${title}`);
+  announcer.textContent = `${title}: ${state}.`;
+}
+
+function showSessions(states) {
+  const waiting = document.querySelector("[data-waiting]")?.dataset.waiting;
+  if (waiting && states[waiting]?.state !== "Starting") location.reload();
+  const list = document.getElementById("running");
+  if (!list) return;
+  const cards = [...document.querySelectorAll("[data-session]")];
+  const known = new Set(cards.map((card) => card.dataset.session));
+  // A session opened or removed elsewhere: the page knows how to draw it, so ask for the page.
+  const appeared = Object.keys(states).some((name) => !known.has(name));
+  const gone = cards.some((card) => !(card.dataset.session in states));
+  if (appeared || gone) {
+    refreshList(list);
+    return;
+  }
+  for (const card of cards) showSession(card, states[card.dataset.session]);
+}
+
+async function refreshList(list) {
+  const page = await (await fetch(location.pathname)).text();
+  const fresh = new DOMParser().parseFromString(page, "text/html").getElementById("running");
+  if (!fresh) return;
+  list.replaceChildren(...fresh.childNodes);
+  list.hidden = fresh.hidden;
+  announcer.textContent = "The list of your sessions has changed.";
+  prepareForms(list);
+}
+
+function prepareForms(root) {
+  for (const form of root.querySelectorAll("form.open")) {
+    form.addEventListener("submit", () => {
+      const button = form.querySelector("button");
+      button.disabled = true;
+      button.dataset.busy = "";
+      announcer.textContent = `Opening ${form.dataset.opens}…`;
+    });
+  }
+  for (const form of root.querySelectorAll("form.stop")) {
+    form.addEventListener("submit", (event) => {
+      const card = form.closest("[data-session]");
+      const ended = card.dataset.state === "Stopped";
+      const question = `Stop ${form.dataset.title}? Unsaved work in the program is lost; files are kept.`;
+      if (!ended && !confirm(question)) event.preventDefault();
+    });
+  }
+}
+
+if (document.querySelector("#running, [data-waiting]")) {
+  const source = new EventSource(document.body.dataset.events);
+  source.addEventListener("sessions", (event) => showSessions(JSON.parse(event.data)));
+}
+prepareForms(document);
+
+// A page that comes back from the browser's memory has its buttons as they were left.
+addEventListener("pageshow", (event) => {
+  if (event.persisted) location.reload();
+});
