@@ -18,8 +18,12 @@ class Malformed(ValueError):
 
 
 def text(data: Mapping[str, Any], key: str, default: str | None = None) -> str:
-    """Return the text under *key*. Raises `Malformed` when it is missing or something else."""
-    value = data.get(key, default)
+    """Return the text under *key*. Raises `Malformed` when it is missing or something else.
+
+    With a *default* it may be missing or empty.
+    """
+    value = data.get(key)
+    value = default if value is None else value
     if not isinstance(value, str) or (default is None and not value.strip()):
         raise Malformed(f"'{key}' must be a text")
     return value.strip()

@@ -106,7 +106,7 @@ class Events(HubOAuthenticated, RequestHandler):
             try:
                 async with asyncio.timeout(HEARTBEAT_SECONDS):
                     states = await page.get()
-                self.write(f"event: sessions\ndata: {json.dumps(states)}\n\n")
+                self.write(f"data: {json.dumps(states)}\n\n")
             except TimeoutError:
                 self.write(": still here\n\n")
             await self.flush()

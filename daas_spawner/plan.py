@@ -21,6 +21,9 @@ MOST_PROCESSES = 1024
 PROPOSALS = "Proposals"
 EXAMPLES = "Examples"
 APPS = PurePosixPath("/opt/daas/apps")
+HUB_FOLDER = PurePosixPath("/run/daas")
+#: The hub's API as a session sees it.
+HUB_INSIDE = "http+unix://%2Frun%2Fdaas%2Fhub.sock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,7 @@ def plan_session(
         Mount(account.home, home, read_only=False),
         *_proposal_mounts(storage, home / PROPOSALS),
         Mount(around.environment_folder, around.environment_folder, read_only=True),
-        Mount(around.hub_folder, PurePosixPath("/run/daas"), read_only=True),
+        Mount(around.hub_folder, HUB_FOLDER, read_only=True),
         Mount(around.apps_folder, APPS, read_only=True),
         *around.extra_mounts,
     ]
@@ -153,7 +156,6 @@ def _environment(
         "LANG": "C.UTF-8",
         "PATH": f"{around.environment_folder}/bin:/usr/local/bin:/usr/bin:/bin",
         "XDG_RUNTIME_DIR": "/tmp/runtime",  # noqa: S108  the session's own /tmp
-        "JUPYTERHUB_API_URL": "http+unix://%2Frun%2Fdaas%2Fhub.sock/hub/api",
         "JUPYTERHUB_SERVICE_URL": "http+unix://%2Frun%2Fdaas%2Finherited",
         "JUPYTERHUB_ROOT_DIR": str(home),
         "JUPYTERHUB_DEFAULT_URL": f"/lab/tree/{relative}" if relative.parts else "/lab",

@@ -11,7 +11,7 @@ from typing import Any
 
 from jupyterhub import __version__ as hub_version
 from jupyterhub.spawner import Spawner
-from traitlets import Unicode
+from traitlets import Unicode, default
 
 from daas_catalogue.facility import Facility
 from daas_model.errors import DaasError
@@ -21,7 +21,7 @@ from daas_model.proposals import Proposal
 from daas_spawner.backend import Backend, State
 from daas_spawner.local.backend import LocalBackend
 from daas_spawner.one_door import refusal, require_portal
-from daas_spawner.plan import Mount, SessionPlan, Surroundings, plan_session
+from daas_spawner.plan import HUB_INSIDE, Mount, SessionPlan, Surroundings, plan_session
 
 #: The parts of the hub's environment that a session needs; the rest is the plan's.
 HUB_VARIABLES = "JUPYTERHUB_"
@@ -71,6 +71,10 @@ class DaasSpawner(Spawner):
         Example: `Demo: nothing here is real.`
         """,
     ).tag(config=True)
+
+    @default("hub_connect_url")
+    def _hub_connect_url(self) -> str:
+        return HUB_INSIDE
 
     @cached_property
     def facility(self) -> Facility:

@@ -3,6 +3,11 @@
 
 const announcer = document.getElementById("announcer");
 
+// The hub accepts its cookie from a script only together with the page's token. An EventSource
+// could carry it in the address alone, where tokens do not belong, so the stream is fetched.
+const headers = { "X-XSRFToken": document.body.dataset.xsrf };
+const RETRY_MS = 3000;
+
 function showSession(card, { state, meaning, url }) {
   if (card.dataset.state === state) return;
   const title = card.querySelector("h3").textContent;
@@ -34,7 +39,7 @@ function showSessions(states) {
 }
 
 async function refreshList(list) {
-  const page = await (await fetch(location.pathname)).text();
+  const page = await (await fetch(location.pathname, { headers })).text();
   const fresh = new DOMParser().parseFromString(page, "text/html").getElementById("running");
   if (!fresh) return;
   list.replaceChildren(...fresh.childNodes);
@@ -62,10 +67,31 @@ function prepareForms(root) {
   }
 }
 
-if (document.querySelector("#running, [data-waiting]")) {
-  const source = new EventSource(document.body.dataset.events);
-  source.addEventListener("sessions", (event) => showSessions(JSON.parse(event.data)));
+async function follow() {
+  const answer = await fetch(document.body.dataset.events, { headers });
+  if (!answer.ok) return;
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    text += value;
+    const events = text.split("\n\n");
+    text = events.pop();
+    for (const event of events) {
+      if (event.startsWith("data: ")) showSessions(JSON.parse(event.slice(6)));
+    }
+  }
 }
+
+async function followForEver() {
+  for (;;) {
+    await follow().catch(() => {}); // the portal restarts: sessions keep running, try again
+    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+  }
+}
+
+if (document.querySelector("#running, [data-waiting]")) followForEver();
 prepareForms(document);
 
 // A page that comes back from the browser's memory has its buttons as they were left.

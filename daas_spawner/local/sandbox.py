@@ -63,7 +63,7 @@ def render(plan: SessionPlan, hostname: str, as_root: bool, descriptors: int) ->
     files = _files(plan, as_root)
     argv = ["bwrap", *_namespaces(hostname, as_root), *_system()]
     for place, path in enumerate(files):
-        argv += ["--ro-bind-data", str(descriptors + place), path]
+        argv += ["--perms", "0644", "--ro-bind-data", str(descriptors + place), path]
     home, *others = plan.mounts
     argv += _mount(home.source, home.target, home.read_only)
     top = home.target / PROPOSALS

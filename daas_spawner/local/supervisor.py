@@ -135,16 +135,20 @@ class Session:
         self.clean_up()
 
     def _keep_output(self, output: int) -> bool:
-        with contextlib.suppress(BlockingIOError):
-            data = os.read(output, 65536)
-            if data:
-                with contextlib.suppress(OSError):
-                    if self._log.exists() and self._log.stat().st_size > MOST_LOG_BYTES:
-                        self._log.replace(self._log.with_suffix(".old"))
-                    with self._log.open("ab") as log:
-                        log.write(data)
-            return bool(data)
-        return True
+        """Write what there is to the log; return False once the program has closed its end."""
+        try:
+            while data := os.read(output, 65536):
+                self._write_log(data)
+        except BlockingIOError:
+            return True
+        return False
+
+    def _write_log(self, data: bytes) -> None:
+        with contextlib.suppress(OSError):  # a full disk must not end the session
+            if self._log.exists() and self._log.stat().st_size > MOST_LOG_BYTES:
+                self._log.replace(self._log.with_suffix(".old"))
+            with self._log.open("ab") as log:
+                log.write(data)
 
     def _ask_to_end(self) -> None:
         """Let the program end by itself; `run` kills what is left after the grace."""

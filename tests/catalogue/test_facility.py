@@ -1,0 +1,61 @@
+"""What is offered: adding an app is adding a folder (A3)."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from traitlets.config import Config
+
+from daas_catalogue.facility import Facility, read_apps
+from daas_model.errors import CatalogueProblem, UnknownApp, UnknownMachine
+
+IMAGES = Path(__file__).parents[2] / "images"
+
+APP = "title: Viewer\nsummary: Shows pictures.\nkind: desktop\ncommand: [viewer]\n"
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    shutil.copytree(IMAGES, tmp_path / "images")
+    return tmp_path / "images"
+
+
+def test_a_new_folder_is_a_new_app(images: Path) -> None:
+    before = set(read_apps(images))
+    (images / "viewer").mkdir()
+    (images / "viewer" / "app.yaml").write_text(APP, "utf-8")
+    assert set(read_apps(images)) - before == {"viewer"}
+
+
+def test_a_malformed_app_is_named_with_its_file(images: Path) -> None:
+    (images / "viewer").mkdir()
+    (images / "viewer" / "app.yaml").write_text(APP + "colour: red\n", "utf-8")
+    with pytest.raises(CatalogueProblem, match=r"viewer/app\.yaml.*colour"):
+        read_apps(images)
+
+
+@pytest.mark.parametrize("app", sorted(read_apps(IMAGES)))
+def test_every_app_of_ours_has_its_icon_and_its_requirements(app: str) -> None:
+    folder = IMAGES / app
+    assert (folder / read_apps(IMAGES)[app].icon).is_file()
+    assert (folder / "requirements.txt").read_text("utf-8").strip()
+
+
+def test_an_unknown_connector_lists_those_that_are_installed(images: Path) -> None:
+    facility = Facility(apps_folder=str(images), catalogue_name="icat9")
+    with pytest.raises(CatalogueProblem, match="files"):
+        _ = facility.catalogue
+
+
+def test_unknown_apps_and_machines_are_sentences(images: Path) -> None:
+    facility = Facility(apps_folder=str(images))
+    with pytest.raises(UnknownApp):
+        facility.app("nope")
+    with pytest.raises(UnknownMachine):
+        facility.machine("nope")
+
+
+def test_a_wrong_machine_in_the_configuration_stops_the_start(images: Path) -> None:
+    config = Config({"Facility": {"machines_offered": {"small": {"title": "Small", "cpus": 0}}}})
+    with pytest.raises(CatalogueProblem, match="cpus"):
+        Facility(apps_folder=str(images), config=config)

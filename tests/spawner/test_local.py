@@ -1,0 +1,234 @@
+"""The local back end, for real: the isolation contract, and how sessions begin and end."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from jupyterhub.httpclient import fetch
+
+from daas_model.errors import EngineProblem, StorageProblem
+from daas_spawner.local.backend import LocalBackend
+from daas_spawner.local.limits import hierarchies
+from daas_spawner.local.processes import Process
+from daas_spawner.plan import SessionPlan
+from tests.spawner.isolation import IsolationContract, OpenSession, Session, World, make_world
+
+pytestmark = pytest.mark.isolation
+
+
+@pytest.fixture
+async def backends(short_path: Path, http_client: None) -> AsyncIterator[list[LocalBackend]]:
+    started: list[LocalBackend] = []
+    yield started
+    for backend in started:
+        await backend.stop()
+
+
+@pytest.fixture
+def open_session(short_path: Path, backends: list[LocalBackend]) -> OpenSession:
+    async def open_(plan: SessionPlan) -> Session:
+        backend = LocalBackend(
+            f"{plan.account.name}/probe-ours", short_path / "run", short_path / "logs", "/"
+        )
+        backends.append(backend)
+        url = await backend.start(plan)
+
+        async def run(command: str) -> tuple[int, str]:
+            answer = await fetch(url, method="POST", data=command.encode())
+            status, _, output = (await answer.text()).partition("\n")
+            return int(status), output
+
+        return Session(run, backend.stop)
+
+    return open_
+
+
+class TestLocal(IsolationContract):
+    @pytest.fixture
+    def open_session(self, open_session: OpenSession) -> OpenSession:
+        return open_session
+
+
+@pytest.fixture
+def world(short_path: Path) -> World:
+    return make_world(short_path)
+
+
+@pytest.fixture
+def backend(short_path: Path, backends: list[LocalBackend]) -> LocalBackend:
+    backend = LocalBackend("pi/probe-ours", short_path / "run", short_path / "logs", "/")
+    backends.append(backend)
+    return backend
+
+
+async def until(condition: object, seconds: float = 5) -> None:
+    assert callable(condition)
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110  the kernel tells nobody
+            await asyncio.sleep(0.02)
+
+
+def groups_of(session: Path) -> list[Path]:
+    return [path for place in hierarchies() for path in place.folder.glob(f"daas-{session.name}")]
+
+
+ENDINGS = {
+    "stop": lambda backend: backend.stop(),
+    "the supervisor is killed": lambda backend: kill(backend, signal.SIGKILL),
+    "the supervisor is told to end": lambda backend: kill(backend, signal.SIGTERM),
+}
+
+
+async def kill(backend: LocalBackend, number: signal.Signals) -> None:
+    os.kill(backend.state()["pid"], number)
+
+
+@pytest.mark.parametrize("end", ENDINGS.values(), ids=ENDINGS.keys())
+async def test_however_a_session_ends_every_process_in_it_ends(
+    backend: LocalBackend, world: World, end: object
+) -> None:
+    url = await backend.start(world.plan("pi", "ours"))
+    mark = f"sleep {os.getpid()}123"
+    await fetch(url, method="POST", data=f"setsid {mark} >/dev/null 2>&1 &".encode())
+    assert processes_with(mark)
+    ended = asyncio.Event()
+    backend.watch(ended.set)
+    assert callable(end)
+    await end(backend)
+    async with asyncio.timeout(8):
+        await ended.wait()
+    await until(lambda: not processes_with(mark))
+    assert not backend.is_running()
+    await backend.stop()  # once more is no error
+
+
+def processes_with(words: str) -> list[str]:
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if words.encode().replace(b" ", b"\0") in file.read_bytes():
+                found.append(str(file))
+    return found
+
+
+async def test_a_stopped_session_leaves_no_socket_and_no_group(
+    backend: LocalBackend, world: World, short_path: Path
+) -> None:
+    await backend.start(world.plan("pi", "ours"))
+    (session,) = (short_path / "run" / "sessions").iterdir()
+    assert groups_of(session)
+    await backend.stop()
+    assert not session.exists()
+    assert groups_of(session) == []
+
+
+async def test_a_killed_supervisor_does_not_stand_in_the_way_of_the_next_start(
+    backend: LocalBackend, world: World, short_path: Path
+) -> None:
+    await backend.start(world.plan("pi", "ours"))
+    await kill(backend, signal.SIGKILL)
+    await until(lambda: not backend.is_running())
+    again = LocalBackend("pi/probe-ours", short_path / "run", short_path / "logs", "/")
+    await again.start(world.plan("pi", "ours"))
+    assert again.is_running()
+    await again.stop()
+
+
+async def test_another_hub_finds_the_session_again_by_its_state(
+    backend: LocalBackend, world: World, short_path: Path
+) -> None:
+    await backend.start(world.plan("pi", "ours"))
+    found = LocalBackend("pi/probe-ours", short_path / "run", short_path / "logs", "/")
+    found.restore(backend.state())
+    assert found.is_running()
+    await found.stop()
+    assert not backend.is_running()
+
+
+async def test_a_number_that_belongs_to_somebody_else_now_is_not_taken_for_the_session(
+    backend: LocalBackend,
+) -> None:
+    me = Process.of(os.getpid())
+    assert me is not None
+    backend.restore({"pid": me.pid, "started": me.started - 1})
+    assert not backend.is_running()
+    await backend.stop()  # must not end this process
+
+
+@pytest.mark.parametrize("state", [{}, {"pid": "x", "started": None}, {"pid": -1, "started": 0}])
+async def test_a_state_that_is_not_ours_counts_as_ended(
+    backend: LocalBackend, state: dict[str, object]
+) -> None:
+    backend.restore(state)
+    assert not backend.is_running()
+
+
+async def test_the_state_kept_in_the_hubs_database_names_no_person_and_no_path(
+    backend: LocalBackend, world: World
+) -> None:
+    await backend.start(world.plan("pi", "ours"))
+    assert set(backend.state()) == {"pid", "started"}
+
+
+async def test_no_secret_stands_on_any_command_line(backend: LocalBackend, world: World) -> None:
+    await backend.start(world.plan("pi", "ours"))
+    assert processes_with("--unshare-net")
+    assert not processes_with("token-of-pi")
+
+
+async def test_a_program_that_ends_at_once_is_a_sentence_and_its_words_are_kept(
+    backend: LocalBackend, world: World, short_path: Path
+) -> None:
+    plan = world.plan("pi", "ours")
+    broken = type(plan)(
+        ("no-such-program",), *[getattr(plan, name) for name in list(plan.__slots__)[1:]]
+    )
+    with pytest.raises(EngineProblem) as refused:
+        await backend.start(broken)
+    assert "no-such-program" in refused.value.detail
+    assert "no-such-program" not in str(refused.value)
+    assert not backend.is_running()
+    assert not list((short_path / "run" / "sessions").iterdir())
+
+
+@pytest.mark.parametrize("way", ["link", "file"])
+async def test_a_home_where_proposals_is_no_folder_is_refused_with_what_to_do(
+    backend: LocalBackend, world: World, way: str
+) -> None:
+    place = world.top / "homes" / "pi" / "Proposals"
+    if way == "link":
+        place.symlink_to("/etc")
+    else:
+        place.write_text("notes")
+    with pytest.raises(StorageProblem, match="Rename"):
+        await backend.start(world.plan("pi", "ours"))
+    assert not backend.is_running()
+
+
+async def test_a_hub_that_dies_during_a_start_leaves_no_session(
+    backend: LocalBackend, world: World
+) -> None:
+    """The hub has not written the session down yet, so nobody would ever find it."""
+    started = asyncio.ensure_future(backend.start(world.plan("pi", "ours")))
+    await until(backend.state)
+    supervisor = backend.state()["pid"]
+    started.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await started
+    await until(lambda: Process.of(supervisor) is None)
+
+
+async def test_a_chatty_program_cannot_fill_the_disk_with_its_log(
+    backend: LocalBackend, world: World, short_path: Path
+) -> None:
+    url = await backend.start(world.plan("pi", "ours"))
+    flood = "head -c 8000000 /dev/zero | tr '\\0' x > /proc/1/fd/1 2>/dev/null || "
+    flood += "head -c 8000000 /dev/zero | tr '\\0' x > /proc/$PPID/fd/2"
+    await fetch(url, method="POST", data=flood.encode())
+    sizes = [file.stat().st_size for file in (short_path / "logs").iterdir()]
+    assert sizes
+    assert sum(sizes) < 3 * 2**20

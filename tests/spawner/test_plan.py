@@ -1,0 +1,125 @@
+"""plan_session, the pure function: what a session gets, and nothing else (D3–D6, D8, A4)."""
+
+import json
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from daas_catalogue.facility import read_apps
+from daas_model.apps import Machine
+from daas_model.errors import AccountProblem
+from daas_model.launch import LaunchRequest
+from daas_model.people import Account
+from daas_model.proposals import Storage
+from daas_spawner.plan import Mount, SessionPlan, Surroundings, plan_session
+
+APPS = read_apps(Path(__file__).parents[2] / "images")
+SMALL = Machine("small", "Small", 2, 4)
+PI = Account("pi", 61001, 61001, {"p-1": 62001, "p-2": 62002}, PurePosixPath("/nfs/home/pi"))
+AROUND = Surroundings(
+    environment_folder=PurePosixPath("/opt/env"),
+    hub_folder=PurePosixPath("/run/x/hub"),
+    apps_folder=PurePosixPath("/opt/images"),
+    examples=PurePosixPath("/opt/examples"),
+    extra_mounts=(),
+    hub={"JUPYTERHUB_API_TOKEN": "a-secret", "JUPYTERHUB_USER": "pi"},
+)
+
+
+def storage(*proposals: str) -> dict[str, Storage]:
+    return {
+        id_: Storage(
+            PurePosixPath(f"/data/{id_}/raw"), PurePosixPath(f"/data/{id_}/processed"), id_
+        )
+        for id_ in proposals
+    }
+
+
+def plan(app: str = "pymca", *proposals: str, account: Account = PI) -> SessionPlan:
+    request = LaunchRequest(app, "small", proposals)
+    return plan_session(request, APPS, SMALL, storage(*proposals), account, AROUND)
+
+
+WRITABLE = {
+    "no proposal": ((), {"/home/pi"}),
+    "one proposal": (("p-1",), {"/home/pi", "/home/pi/Proposals/p-1/processed"}),
+    "two proposals": (
+        ("p-1", "p-2"),
+        {
+            "/home/pi",
+            "/home/pi/Proposals/p-1/processed",
+            "/home/pi/Proposals/p-2/processed",
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize(("proposals", "writable"), WRITABLE.values(), ids=WRITABLE.keys())
+def test_home_and_processed_are_all_that_can_be_written(
+    proposals: tuple[str, ...], writable: set[str]
+) -> None:
+    mounts = plan("pymca", *proposals).mounts
+    assert {str(mount.target) for mount in mounts if not mount.read_only} == writable
+
+
+def test_raw_data_is_read_only_by_its_mount() -> None:
+    raw = Mount(PurePosixPath("/data/p-1/raw"), PurePosixPath("/home/pi/Proposals/p-1/raw"), True)
+    assert raw in plan("pymca", "p-1").mounts
+
+
+FOLDERS = {
+    "one proposal": (("p-1",), "/home/pi/Proposals/p-1"),
+    "two proposals": (("p-1", "p-2"), "/home/pi/Proposals"),
+    "own resources": ((), "/home/pi/Examples"),
+}
+
+
+@pytest.mark.parametrize(("proposals", "folder"), FOLDERS.values(), ids=FOLDERS.keys())
+def test_the_program_starts_in_the_folder_of_its_data(
+    proposals: tuple[str, ...], folder: str
+) -> None:
+    assert str(plan("pymca", *proposals).folder) == folder
+
+
+def test_own_resources_have_no_proposals_folder() -> None:
+    assert not [mount for mount in plan().mounts if "Proposals" in mount.target.parts]
+
+
+def test_every_app_sees_the_same_folders() -> None:
+    assert plan("pymca", "p-1").mounts == plan("jupyterlab", "p-1").mounts
+
+
+def test_somebody_who_is_not_in_the_proposals_group_is_not_started() -> None:
+    stranger = Account("x", 61009, 61009, {"p-1": 62001}, PurePosixPath("/h"))
+    with pytest.raises(AccountProblem, match="p-2"):
+        plan("pymca", "p-1", "p-2", account=stranger)
+
+
+def test_without_a_group_in_the_rule_no_group_is_asked_for() -> None:
+    place = Storage(PurePosixPath("/r"), PurePosixPath("/p"), "")
+    nobody = Account("x", 61009, 61009, {}, PurePosixPath("/h"))
+    plan_session(
+        LaunchRequest("pymca", "small", ("p-1",)), APPS, SMALL, {"p-1": place}, nobody, AROUND
+    )
+
+
+def test_a_window_program_is_shown_by_the_desktop_and_a_web_app_serves_itself() -> None:
+    assert plan("pymca", "p-1").argv[:2] == ("daas-desktop", "serve")
+    assert plan("pymca", "p-1").argv[-2:] == ("--", "pymca")
+    assert plan("jupyterlab", "p-1").argv == ("daas-notebook",)
+
+
+def test_the_desktop_apps_are_tiles_in_the_launcher() -> None:
+    tiles = json.loads(plan("jupyterlab", "p-1").environment["DAAS_TILES"])
+    assert [tile["name"] for tile in tiles] == ["pymca"]
+    assert tiles[0]["folder"] == "/home/pi/Proposals/p-1"
+
+
+def test_limits_are_those_of_the_machine() -> None:
+    limits = plan("pymca").limits
+    assert (limits.cpus, limits.memory_bytes) == (2, 4 * 2**30)
+
+
+def test_no_log_line_can_carry_a_secret_of_the_plan() -> None:
+    assert "a-secret" not in repr(plan())
+    assert "61001" not in repr(plan())
