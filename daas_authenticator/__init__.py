@@ -1,0 +1,21 @@
+"""Who is it: one OpenID Connect login, one name, one local account.
+
+`jupyterhub_config.py` calls `configure(c)`. This module imports nothing heavy, because other
+processes of the portal read the same configuration.
+"""
+
+from typing import Any
+
+
+def configure(c: Any) -> None:
+    """Make the hub sign people in with `DaasAuthenticator`.
+
+    *c* is the traitlets configuration. The facility still sets `DaasAuthenticator.issuer`,
+    `client_id`, `client_secret` and `oauth_callback_url`, and `JUPYTERHUB_CRYPT_KEY` in the
+    hub's environment, because the provider's tokens are kept encrypted.
+    """
+    c.JupyterHub.authenticator_class = "daas"
+    c.DaasAuthenticator.enable_auth_state = True
+    c.DaasAuthenticator.manage_groups = True
+    # Who the provider lets in may see the portal; what she may open is the catalogue's answer.
+    c.DaasAuthenticator.allow_all = True

@@ -1,0 +1,59 @@
+"""One login in one browser tab, from the click to the provider's answer.
+
+The handlers keep it in a signed cookie of its own, so that two tabs do not disturb each other.
+RFC 7636 (PKCE), OpenID Connect Core 3.1.2.1 (state, nonce).
+"""
+
+import base64
+import hashlib
+import json
+import re
+import secrets
+import time
+from dataclasses import asdict, dataclass, field
+
+LIFETIME_SECONDS = 600
+_STATE = re.compile(r"[A-Za-z0-9_-]{22}")
+_PATH = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]{0,2000}")
+
+
+@dataclass(frozen=True, slots=True)
+class LoginFlow:
+    """What must come back unchanged, and where the person wanted to go."""
+
+    next_url: str = ""
+    state: str = field(default_factory=lambda: secrets.token_urlsafe(16))
+    nonce: str = field(default_factory=lambda: secrets.token_urlsafe(16), repr=False)
+    verifier: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
+    started: int = field(default_factory=lambda: int(time.time()))
+
+    @property
+    def challenge(self) -> str:
+        """The S256 code challenge of the verifier (RFC 7636, 4.2)."""
+        digest = hashlib.sha256(self.verifier.encode()).digest()
+        return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+    def to_cookie(self) -> str:
+        """Return the text that `from_cookie` reads."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_cookie(cls, text: bytes | None) -> "LoginFlow | None":
+        """Return the flow of a cookie whose signature was checked; None when it is too old."""
+        if not text:
+            return None
+        flow = cls(**json.loads(text))
+        return flow if time.time() - flow.started < LIFETIME_SECONDS else None
+
+
+def is_state(text: str) -> bool:
+    """Tell whether *text* may be a state of ours: it becomes a part of a cookie's name."""
+    return _STATE.fullmatch(text) is not None
+
+
+def safe_path(url: str) -> str:
+    r"""Return *url* when it is a path on this origin, else nothing.
+
+    Browsers read `//host`, `/\host` and paths with tabs or line ends as other hosts.
+    """
+    return url if _PATH.fullmatch(url) else ""

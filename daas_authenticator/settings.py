@@ -1,0 +1,111 @@
+"""What an operator can set about logins and accounts. Base of `DaasAuthenticator`.
+
+Traitlets are the reference: type, default, help with an example, units in the name.
+"""
+
+import re
+from typing import Any
+
+from oauthenticator.generic import GenericOAuthenticator
+from traitlets import Enum, Float, Integer, Set, TraitError, Unicode, default, validate
+
+from daas_authenticator.accounts import SOURCES
+from daas_authenticator.discovery import is_safe_url
+from daas_authenticator.names import RESERVED_NAMES
+
+
+class AuthenticatorSettings(GenericOAuthenticator):
+    """The settings, checked; set them as `c.DaasAuthenticator.<name>`."""
+
+    issuer = Unicode(
+        help="""The OpenID provider's issuer, exactly as it writes it. All addresses and keys
+        come from its discovery document. Must be https, except on this machine itself.
+        Example: "https://sso.facility.example/realms/users".""",
+    ).tag(config=True)
+
+    support_contact = Unicode(
+        "your facility's user office",
+        help="""Whom people ask when they may not use the portal; stands in the message that
+        they read. Example: "the user office, user.office@facility.example".""",
+    ).tag(config=True)
+
+    reserved_names = Set(
+        Unicode(),
+        default_value=RESERVED_NAMES,
+        help="""Names that nobody can sign in as, whatever the provider says. A system account
+        that is missing here could be taken by who registers its name at the provider.
+        Example: {"root", "admin", "beamline"}.""",
+    ).tag(config=True)
+
+    portal_url = Unicode(
+        "/services/portal/",
+        help="""Path of the portal on the hub's host; the hub's own home and start pages lead
+        there. Starts and ends with a slash. Example: "/services/portal/".""",
+    ).tag(config=True)
+
+    provider_timeout_seconds = Float(
+        10.0,
+        min=0.1,
+        help="""How long the provider may take to answer, in seconds. A login fails after it; a
+        login that already stands is kept. Example: 5.""",
+    ).tag(config=True)
+
+    account_source = Enum(
+        tuple(SOURCES),
+        default_value="nss",
+        help="""Where UID, GID, groups and home of an account are looked up at each start.
+        "nss": the machine's name service (LDAP, SSSD, files). "files": the files `passwd` and
+        `group` in `directory_folder`, for demos and trainings. Example: "files".""",
+    ).tag(config=True)
+
+    directory_folder = Unicode(
+        help="""Folder with files `passwd` and `group` for the account source "files"; who can
+        write there decides who is who. Example: "/etc/daas/accounts".""",
+    ).tag(config=True)
+
+    min_uid = Integer(
+        1000,
+        min=1,
+        help="""Accounts with a smaller UID run no session: they belong to the system. 0 is
+        always refused. Example: 500.""",
+    ).tag(config=True)
+
+    min_group_gid = Integer(
+        1000,
+        min=1,
+        help="""Supplementary groups with a smaller GID (disk, docker, sudo) are not taken into
+        sessions. Lower it where groups that own data have small numbers. Example: 500.""",
+    ).tag(config=True)
+
+    lookup_timeout_seconds = Float(
+        10.0,
+        min=0.01,
+        help="""How long the look-up of an account may take, in seconds; then the start is
+        refused with a message. Example: 5.""",
+    ).tag(config=True)
+
+    @validate("issuer")
+    def _https_issuer(self, proposal: Any) -> str:
+        issuer: str = proposal["value"]
+        if issuer and (not is_safe_url(issuer) or "?" in issuer):
+            raise TraitError("DaasAuthenticator.issuer must be an https address without a query")
+        return issuer
+
+    @validate("portal_url")
+    def _path_only(self, proposal: Any) -> str:
+        url: str = proposal["value"]
+        if not re.fullmatch(r"/(?:[A-Za-z0-9._~-]+/)*", url):
+            raise TraitError("DaasAuthenticator.portal_url must be a path: /services/portal/")
+        return url
+
+    @default("username_claim")
+    def _default_username_claim(self) -> str:
+        return "preferred_username"
+
+    @default("scope")
+    def _default_scope(self) -> list[str]:
+        return ["openid", "profile"]
+
+    @default("login_service")
+    def _default_login_service(self) -> str:
+        return "your facility account"

@@ -1,0 +1,167 @@
+"""`make demo`: prepare the demo, run the hub, end everything.
+
+The hub runs beside this process, not under the terminal, so that Ctrl-C reaches us first and
+the sessions are ended in order. A hub that ends by itself is started again, as a service would
+be; sessions are not lost by that.
+"""
+
+import argparse
+import hashlib
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from daas_demo import leftovers
+from daas_demo.prepare import MissingMeasurement, hub_secrets, prepare
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+PROGRAMS = ("bwrap", "setpriv", "Xtigervnc", "matchbox-window-manager", "xprop")
+READY_SECONDS = 60.0
+
+
+class CannotRun(Exception):
+    """Why the demo cannot run here, and what to do."""
+
+
+def main() -> int:
+    """Run the demo until Ctrl-C; return the exit status."""
+    parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
+    parser.add_argument("--port", type=int, default=8000, help="port on 127.0.0.1")
+    parser.add_argument("--folder", type=Path, default=REPOSITORY / ".demo", help="its data")
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, _interrupt)
+    folder: Path = options.folder.resolve()
+    run = run_folder(folder)
+    hub: subprocess.Popen[bytes] | None = None
+    try:
+        check(options.port, run)
+        prepare(folder, REPOSITORY / ".session-env", REPOSITORY / ".node" / "wheels")
+        environment = hub_environment(options.port, folder, run)
+        hub = start_hub(environment, folder)
+        wait_ready(hub, options.port, folder)
+        print(f"\n  The portal is at  http://127.0.0.1:{options.port}\n", flush=True)
+        print("  Ctrl-C ends it. Homes and processed data are kept in .demo/", flush=True)
+        keep(hub, environment, folder)
+    except (CannotRun, MissingMeasurement) as problem:
+        print(f"The demo cannot run: {problem}", file=sys.stderr)
+        return 1
+    except OSError as problem:
+        print(f"The demo cannot run: {problem.strerror}: {problem.filename}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nEnding the sessions and the hub…", flush=True)
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        leftovers.end(run)
+        if hub is not None:
+            hub.wait()
+        shutil.rmtree(run, ignore_errors=True)
+    return 0
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def run_folder(folder: Path) -> Path:
+    """Return a private folder for sockets: short, in lower case, one per copy of the demo."""
+    name = hashlib.sha256(str(folder).encode()).hexdigest()[:8]
+    if os.geteuid() == 0 and os.access("/run", os.W_OK):
+        run = Path(f"/run/daas-{name}")
+    else:
+        run = Path(tempfile.gettempdir()) / f"daas-{os.getuid()}-{name}"
+    run.mkdir(mode=0o700, exist_ok=True)
+    status = run.lstat()
+    if run.is_symlink() or status.st_uid != os.getuid():
+        raise SystemExit(f"{run} belongs to somebody else. Remove it, then try again.")
+    run.chmod(0o700)
+    return run
+
+
+def check(port: int, run: Path) -> None:
+    """End what an earlier run left, then see that everything needed is here.
+
+    Raises `CannotRun` with what to do.
+    """
+    missing = [program for program in PROGRAMS if not shutil.which(program)]
+    if missing:
+        raise CannotRun(f"{', '.join(missing)} not found. Run `make packages`.")
+    leftovers.end(run)
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise CannotRun(
+                f"port {port} is taken or not allowed. Choose another: make demo PORT={port + 1}"
+            ) from error
+
+
+def hub_environment(port: int, folder: Path, run: Path) -> dict[str, str]:
+    """Return the environment in which the hub starts."""
+    state = folder / "state"
+    node = (REPOSITORY / ".node" / "node").resolve()
+    proxy = REPOSITORY / ".node" / "node_modules" / "configurable-http-proxy"
+    return {
+        **{name: os.environ[name] for name in ("PATH", "LANG", "HOME") if name in os.environ},
+        **hub_secrets(state),
+        "DAAS_RUN": str(run),
+        "DAAS_STATE": str(state),
+        "DAAS_URL": f"http://127.0.0.1:{port}/",
+        "DAAS_PROXY": f"{node} {proxy / 'bin' / 'configurable-http-proxy'}",
+        "DAAS_SETTINGS": str(REPOSITORY / "daas_demo" / "settings.py"),
+        "DAAS_DEMO_FOLDER": str(folder),
+        "DAAS_DEMO_CLIENT_SECRET": secrets.token_urlsafe(32),
+    }
+
+
+def start_hub(environment: dict[str, str], folder: Path) -> subprocess.Popen[bytes]:
+    """Start the hub; its log goes to `hub.log` in *folder*."""
+    with (folder / "hub.log").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "jupyterhub", "-f", str(REPOSITORY / "jupyterhub_config.py")],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def wait_ready(hub: subprocess.Popen[bytes], port: int, folder: Path) -> None:
+    """Wait until the portal answers. Raises `CannotRun`."""
+    until = time.monotonic() + READY_SECONDS
+    while time.monotonic() < until:
+        if hub.poll() is not None:
+            break
+        try:
+            health = f"http://127.0.0.1:{port}/services/portal/static/icon.svg"
+            with urllib.request.urlopen(health, timeout=5):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    raise CannotRun(f"the hub did not start. Its last words are in {folder / 'hub.log'}")
+
+
+def keep(hub: subprocess.Popen[bytes], environment: dict[str, str], folder: Path) -> None:
+    """Wait for Ctrl-C; start the hub again when it ends by itself."""
+    while True:
+        started = time.monotonic()
+        hub.wait()
+        if time.monotonic() - started < 10:
+            raise CannotRun(f"the hub ended. Its last words are in {folder / 'hub.log'}")
+        print("  The hub ended and is started again; sessions keep running.", flush=True)
+        hub = start_hub(environment, folder)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,203 @@
+"""A login that stands: renewed, kept through an outage, ended when the provider refuses it."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from jupyterhub.spawner import SpawnException
+from tornado.web import HTTPError
+
+from daas_authenticator.authenticator import DaasAuthenticator
+from daas_authenticator.login_flow import LoginFlow
+from daas_model.errors import LoginFailed
+
+from .conftest import CLIENT_ID, CLIENT_SECRET, LyingProvider
+
+CALLBACK = "http://127.0.0.1/hub/oauth_callback"
+
+
+@dataclass
+class KeptUser:
+    """What the hub keeps of somebody between two requests."""
+
+    name: str
+    auth_state: dict[str, Any] = field(default_factory=dict)
+
+    async def get_auth_state(self) -> dict[str, Any]:
+        return self.auth_state
+
+
+class NobodyYet:
+    """The part of a handler that a login asks."""
+
+    def find_user(self, name: str) -> None:
+        return None
+
+
+@pytest.fixture
+def authenticator(provider: LyingProvider) -> DaasAuthenticator:
+    return DaasAuthenticator(
+        issuer=provider.issuer,
+        client_id=CLIENT_ID,
+        client_secret=CLIENT_SECRET,
+        oauth_callback_url=CALLBACK,
+        enable_auth_state=True,
+        manage_groups=True,
+        allow_all=True,
+        admin_groups={"staff"},
+    )
+
+
+async def sign_in(authenticator: DaasAuthenticator, provider: LyingProvider) -> KeptUser:
+    flow = LoginFlow()
+    url = await authenticator.authorization_url(None, flow)
+    query = {k: v[0] for k, v in parse_qs(urlsplit(url).query).items()}
+    answer = parse_qs(urlsplit(provider.authorize(query)).query)
+    model = await authenticator.authenticate(NobodyYet(), {"code": answer["code"][0], "flow": flow})
+    return KeptUser(model["name"], model["auth_state"])
+
+
+async def test_only_the_needed_is_kept(
+    authenticator: DaasAuthenticator, provider: LyingProvider
+) -> None:
+    user = await sign_in(authenticator, provider)
+    assert set(user.auth_state) == {
+        "issuer", "sub", "access_token", "refresh_token", "id_token", "scope"
+    }  # fmt: skip
+
+
+async def test_a_good_token_brings_the_groups_of_today(
+    authenticator: DaasAuthenticator, provider: LyingProvider
+) -> None:
+    user = await sign_in(authenticator, provider)
+    provider.person["groups"] = ["staff"]
+    model = await authenticator.refresh_user(user)
+    assert isinstance(model, dict)
+    assert (model["groups"], model["admin"]) == (["staff"], True)
+    provider.person["groups"] = []
+    model = await authenticator.refresh_user(user)
+    assert isinstance(model, dict)
+    assert (model["groups"], model["admin"]) == ([], False)
+
+
+async def test_an_expired_access_token_is_renewed(
+    authenticator: DaasAuthenticator, provider: LyingProvider
+) -> None:
+    user = await sign_in(authenticator, provider)
+    provider.expired = {user.auth_state["access_token"]}
+    model = await authenticator.refresh_user(user)
+    assert isinstance(model, dict)
+    assert model["auth_state"]["access_token"] not in provider.expired
+    assert model["auth_state"]["refresh_token"] in provider.refresh_tokens
+
+
+async def test_renewed_tokens_are_kept_when_the_provider_falls_silent_after_them(
+    authenticator: DaasAuthenticator, provider: LyingProvider
+) -> None:
+    user = await sign_in(authenticator, provider)
+    provider.expired = {user.auth_state["access_token"]}
+    provider.status = {"userinfo": 503}
+    model = await authenticator.refresh_user(user)
+    assert isinstance(model, dict)
+    assert model["groups"] is None
+    assert model["auth_state"]["refresh_token"] in provider.refresh_tokens
+
+
+async def test_renewed_tokens_of_somebody_else_end_the_login(
+    authenticator: DaasAuthenticator, provider: LyingProvider
+) -> None:
+    user = await sign_in(authenticator, provider)
+    provider.expired = {user.auth_state["access_token"]}
+    provider.token_claims = {"sub": "b2"}
+    assert await authenticator.refresh_user(user) is False
+
+
+@pytest.mark.parametrize("status", [500, 503, 429])
+async def test_a_provider_that_is_down_keeps_the_login(
+    authenticator: DaasAuthenticator, provider: LyingProvider, status: int
+) -> None:
+    user = await sign_in(authenticator, provider)
+    provider.status = {"userinfo": status}
+    assert await authenticator.refresh_user(user) is True
+    authenticator.pre_spawn_start(user, None)
+
+
+async def test_a_refusal_ends_the_login_and_nothing_new_starts(
+    authenticator: DaasAuthenticator, provider: LyingProvider
+) -> None:
+    user = await sign_in(authenticator, provider)
+    provider.status = {"userinfo": 401, "token": 400}
+    assert await authenticator.refresh_user(user) is False
+    with pytest.raises(SpawnException, match="login has ended"):
+        authenticator.pre_spawn_start(user, None)
+    provider.status = {}
+    await sign_in(authenticator, provider)
+    authenticator.pre_spawn_start(user, None)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"sub": "b2"}, id="another sub"),
+        pytest.param({"preferred_username": "bob"}, id="another name"),
+        pytest.param({"sub": "b2", "preferred_username": "bob"}, id="another person"),
+    ],
+)
+async def test_an_answer_for_somebody_else_ends_the_login(
+    authenticator: DaasAuthenticator, provider: LyingProvider, change: dict[str, str]
+) -> None:
+    user = await sign_in(authenticator, provider)
+    provider.person.update(change)
+    assert await authenticator.refresh_user(user) is False
+
+
+async def test_somebody_blocked_meanwhile_gets_no_answer(
+    authenticator: DaasAuthenticator, provider: LyingProvider
+) -> None:
+    user = await sign_in(authenticator, provider)
+    authenticator.blocked_users = {"alice"}
+    with pytest.raises(HTTPError) as refusal:
+        await authenticator.refresh_user(user)
+    assert "your facility's user office" in refusal.value.jupyterhub_message  # type: ignore[attr-defined]
+
+
+async def test_requests_at_the_same_time_refresh_once(
+    authenticator: DaasAuthenticator, provider: LyingProvider
+) -> None:
+    user = await sign_in(authenticator, provider)
+    provider.asked.clear()
+    await asyncio.gather(*(authenticator.refresh_user(user) for _ in range(5)))
+    assert provider.asked == ["userinfo"]
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        pytest.param({}, id="nothing kept"),
+        pytest.param({"issuer": "https://other.example", "access_token": "x"}, id="other issuer"),
+    ],
+)
+async def test_a_login_that_was_not_kept_asks_to_sign_in(
+    authenticator: DaasAuthenticator, state: dict[str, str]
+) -> None:
+    assert await authenticator.refresh_user(KeptUser("alice", state)) is False
+
+
+@pytest.mark.parametrize("given", [None, "https://evil.example"])
+async def test_an_answer_must_name_our_provider_when_it_promises_to(
+    authenticator: DaasAuthenticator, provider: LyingProvider, given: str | None
+) -> None:
+    provider.metadata = {"authorization_response_iss_parameter_supported": True}
+    with pytest.raises(LoginFailed):
+        await authenticator.check_answer(given)
+    await authenticator.check_answer(provider.issuer)
+
+
+async def test_an_old_provider_need_not_name_itself(
+    authenticator: DaasAuthenticator, provider: LyingProvider
+) -> None:
+    await authenticator.check_answer(None)
+    with pytest.raises(LoginFailed):
+        await authenticator.check_answer("https://evil.example")
