@@ -50,6 +50,16 @@ class HubSession:
         )
 
 
+    @property
+    def is_ours(self) -> bool:
+        """Return whether the portal started it, or it runs all the same.
+
+        An administrator's refused start leaves a record in the hub that is no session.
+        """
+        asked = self.request is not None and self.request.server_name == self.name
+        return asked or self.ready or bool(self.pending)
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """One step of a start. *failed* and *ready* end the stream."""
@@ -81,7 +91,8 @@ class HubClient:
         """Return the sessions of *person* by name, those that have ended included."""
         answer = await self._call("GET", f"users/{quote(person)}?include_stopped_servers=1")
         servers = answer.get("servers", {})
-        return {name: HubSession.parse(name, model) for name, model in servers.items() if name}
+        sessions = [HubSession.parse(name, model) for name, model in servers.items()]
+        return {session.name: session for session in sessions if session.is_ours}
 
     async def start(self, person: str, request: LaunchRequest, title: str) -> None:
         """Ask the hub to start a session. Raises `Refused` with the spawner's sentence.
