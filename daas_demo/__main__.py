@@ -26,6 +26,7 @@ from daas_demo.prepare import MissingMeasurement, hub_secrets, prepare
 REPOSITORY = Path(__file__).resolve().parents[1]
 PROGRAMS = ("bwrap", "setpriv", "Xtigervnc", "matchbox-window-manager", "xprop")
 READY_SECONDS = 60.0
+MOST_RESTARTS = 3  # of a hub that ends by itself, within a minute
 
 
 class CannotRun(Exception):
@@ -43,6 +44,7 @@ def main() -> int:
     run = run_folder(folder)
     hub: subprocess.Popen[bytes] | None = None
     try:
+        make_private(run)
         check(options.port, run)
         prepare(folder, REPOSITORY / ".session-env", REPOSITORY / ".node" / "wheels")
         environment = hub_environment(options.port, folder, run)
@@ -73,18 +75,19 @@ def _interrupt(*_: object) -> None:
 
 
 def run_folder(folder: Path) -> Path:
-    """Return a private folder for sockets: short, in lower case, one per copy of the demo."""
+    """Return where the sockets of the demo in *folder* go: short, in lower case, its own."""
     name = hashlib.sha256(str(folder).encode()).hexdigest()[:8]
     if os.geteuid() == 0 and os.access("/run", os.W_OK):
-        run = Path(f"/run/daas-{name}")
-    else:
-        run = Path(tempfile.gettempdir()) / f"daas-{os.getuid()}-{name}"
+        return Path(f"/run/daas-{name}")
+    return Path(tempfile.gettempdir()) / f"daas-{os.getuid()}-{name}"
+
+
+def make_private(run: Path) -> None:
+    """Make the folder *run*, readable by its owner only. Raises `CannotRun`."""
     run.mkdir(mode=0o700, exist_ok=True)
-    status = run.lstat()
-    if run.is_symlink() or status.st_uid != os.getuid():
-        raise SystemExit(f"{run} belongs to somebody else. Remove it, then try again.")
+    if run.is_symlink() or run.lstat().st_uid != os.getuid():
+        raise CannotRun(f"{run} belongs to somebody else. Remove it, then try again.")
     run.chmod(0o700)
-    return run
 
 
 def check(port: int, run: Path) -> None:
@@ -153,12 +156,13 @@ def wait_ready(hub: subprocess.Popen[bytes], port: int, folder: Path) -> None:
 
 
 def keep(hub: subprocess.Popen[bytes], environment: dict[str, str], folder: Path) -> None:
-    """Wait for Ctrl-C; start the hub again when it ends by itself."""
+    """Wait for Ctrl-C; start the hub again when it ends by itself, but not for ever."""
+    endings: list[float] = []
     while True:
-        started = time.monotonic()
         hub.wait()
-        if time.monotonic() - started < 10:
-            raise CannotRun(f"the hub ended. Its last words are in {folder / 'hub.log'}")
+        endings = [end for end in endings if end > time.monotonic() - 60] + [time.monotonic()]
+        if len(endings) > MOST_RESTARTS:
+            raise CannotRun(f"the hub keeps ending. Its last words are in {folder / 'hub.log'}")
         print("  The hub ended and is started again; sessions keep running.", flush=True)
         hub = start_hub(environment, folder)
 

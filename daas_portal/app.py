@@ -1,6 +1,7 @@
 """The portal's process: its settings, its addresses, its start and its end."""
 
 import asyncio
+import logging
 import os
 import signal
 from importlib.resources import files
@@ -77,6 +78,9 @@ class PortalApp(Application):
         self.parse_command_line(argv)
         file = Path(self.config_file).resolve()
         self.load_config_file(file.name, path=str(file.parent))
+        logging.basicConfig(
+            level=logging.INFO, format="[%(levelname).1s %(asctime)s %(name)s] %(message)s"
+        )
         try:
             self.facility = Facility(parent=self)
             _ = self.facility.catalogue

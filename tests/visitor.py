@@ -73,6 +73,14 @@ class Visitor:
         assert found
         return found[1]
 
+    async def web_socket(self, path: str) -> int:
+        """Try to open a web socket with this visitor's cookies; return the refusal's status."""
+        try:
+            async with self._http.ws_connect(urljoin(self.url, path)):
+                return 101
+        except aiohttp.WSServerHandshakeError as refused:
+            return refused.status
+
     @property
     def xsrf(self) -> str:
         """The hub's token for forms and scripts of this visitor."""
