@@ -1,0 +1,142 @@
+"""Speaks to the hub: where it is, one call, and the report that somebody is at work.
+
+Used by hub_login and the server. The hub may be behind a unix socket, because a session on the
+hub's machine has no network at all.
+"""
+
+import asyncio
+import datetime
+import json
+import logging
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote, urlencode, urlsplit
+
+from tornado.httpclient import AsyncHTTPClient, HTTPError
+from tornado.netutil import Resolver
+
+CALL_TIMEOUT_S = 15
+REPORT_EVERY_S = 60
+
+log = logging.getLogger("daas_desktop")
+
+
+class HubUnreachableError(Exception):
+    """The hub gave no usable answer; says nothing about the person who asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class HubSettings:
+    """What the spawner says about the hub, this session and who may see it."""
+
+    api_url: str
+    api_token: str
+    client_id: str
+    prefix: str
+    callback_url: str
+    authorize_url: str
+    server_name: str
+    access_scopes: frozenset[str]
+    activity_url: str
+
+    @classmethod
+    def from_environment(cls, env: Mapping[str, str]) -> "HubSettings":
+        """Read JUPYTERHUB_*; raise KeyError with the name of a variable that is missing."""
+        prefix = "/" + env["JUPYTERHUB_SERVICE_PREFIX"].strip("/") + "/"
+        base = env.get("JUPYTERHUB_BASE_URL", "/").rstrip("/")
+        return cls(
+            api_url=env["JUPYTERHUB_API_URL"].rstrip("/"),
+            api_token=env["JUPYTERHUB_API_TOKEN"],
+            client_id=env["JUPYTERHUB_CLIENT_ID"],
+            prefix=prefix,
+            callback_url=env.get("JUPYTERHUB_OAUTH_CALLBACK_URL") or prefix + "oauth_callback",
+            authorize_url=f"{env.get('JUPYTERHUB_HOST', '')}{base}/hub/api/oauth2/authorize",
+            server_name=env.get("JUPYTERHUB_SERVER_NAME", ""),
+            access_scopes=frozenset(json.loads(env["JUPYTERHUB_OAUTH_ACCESS_SCOPES"])),
+            activity_url=env.get("JUPYTERHUB_ACTIVITY_URL", ""),
+        )
+
+
+class _OneSocket(Resolver):
+    """Leads every name to one unix socket."""
+
+    def initialize(self, path: str) -> None:
+        self._path = path
+
+    async def resolve(
+        self,
+        host: str,  # noqa: ARG002
+        port: int,  # noqa: ARG002
+        family: socket.AddressFamily = socket.AF_UNSPEC,  # noqa: ARG002
+    ) -> list[tuple[int, Any]]:
+        return [(socket.AF_UNIX, self._path)]
+
+
+class Hub:
+    """The hub's API, as this session or as the person with a given token."""
+
+    def __init__(self, settings: HubSettings) -> None:
+        self.settings = settings
+        address = urlsplit(settings.api_url)
+        resolver = None
+        if address.scheme == "http+unix":
+            # Not .hostname: that would put the path into lower case.
+            resolver = _OneSocket(path=unquote(address.netloc))
+        self._client = AsyncHTTPClient(force_instance=True, resolver=resolver)
+        self._reported_at = 0.0
+        self._reporting: asyncio.Task[None] | None = None
+
+    async def call(
+        self,
+        url: str,
+        *,
+        token: str | None = None,
+        form: Mapping[str, str] | None = None,
+        data: object = None,
+    ) -> Any:
+        """Give the hub's JSON answer, or None when it refuses (4xx).
+
+        Raises HubUnreachableError when there is no answer or the hub is ill.
+        """
+        headers = {"Authorization": f"token {token}"} if token else {}
+        body = urlencode(form) if form else json.dumps(data) if data is not None else None
+        if data is not None:
+            headers["Content-Type"] = "application/json"
+        address = urlsplit(url)
+        if address.scheme == "http+unix":
+            url = address._replace(scheme="http", netloc="hub").geturl()
+        try:
+            answer = await self._client.fetch(
+                url,
+                method="GET" if body is None else "POST",
+                headers=headers,
+                body=body,
+                request_timeout=CALL_TIMEOUT_S,
+            )
+        except HTTPError as error:
+            if 400 <= error.code < 500:
+                return None
+            raise HubUnreachableError(f"the hub answered {error.code}") from None
+        except OSError as error:
+            raise HubUnreachableError(f"the hub cannot be reached: {error.strerror}") from None
+        return json.loads(answer.body) if answer.body else {}
+
+    def report_activity(self) -> None:
+        """Tell the hub, at most once a minute, that somebody used keyboard or mouse."""
+        now = asyncio.get_running_loop().time()
+        if self.settings.activity_url and now - self._reported_at >= REPORT_EVERY_S:
+            self._reported_at = now
+            self._reporting = asyncio.create_task(self._report())
+
+    async def _report(self) -> None:
+        now = datetime.datetime.now(datetime.UTC).isoformat()
+        data = {
+            "servers": {self.settings.server_name: {"last_activity": now}},
+            "last_activity": now,
+        }
+        try:
+            await self.call(self.settings.activity_url, token=self.settings.api_token, data=data)
+        except HubUnreachableError as error:
+            log.warning("activity not reported: %s", error)

@@ -1,0 +1,135 @@
+"""Cuts what a VNC client sends into messages, without waiting for their ends.
+
+Called by the bridge, which tells input from chatter with it; a view-only door can drop pieces
+by their kind. Nothing here does I/O. Source: RFC 6143 and the RFB community specification.
+"""
+
+import enum
+from dataclasses import dataclass
+
+
+class Kind(enum.IntEnum):
+    """What a client may send; negative numbers are the three handshake messages."""
+
+    VERSION = -3
+    SECURITY = -2
+    CLIENT_INIT = -1
+    SET_PIXEL_FORMAT = 0
+    SET_ENCODINGS = 2
+    UPDATE_REQUEST = 3
+    KEY = 4
+    POINTER = 5
+    CUT_TEXT = 6
+    CONTINUOUS_UPDATES = 150
+    FENCE = 248
+    XVP = 250
+    SET_DESKTOP_SIZE = 251
+    QEMU = 255
+
+
+INPUT = frozenset({Kind.KEY, Kind.POINTER, Kind.CUT_TEXT, Kind.QEMU})
+
+_FIXED = {
+    Kind.VERSION: 12,
+    Kind.SECURITY: 1,
+    Kind.CLIENT_INIT: 1,
+    Kind.SET_PIXEL_FORMAT: 20,
+    Kind.UPDATE_REQUEST: 10,
+    Kind.KEY: 8,
+    Kind.CONTINUOUS_UPDATES: 10,
+    Kind.XVP: 4,
+}
+_LONGEST_HEAD = 12
+
+
+class ProtocolError(Exception):
+    """The client sent something that is no RFB message; the connection is of no more use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A run of bytes that belongs to one message; `first` on the run that opens it."""
+
+    kind: Kind
+    data: bytes
+    first: bool
+
+
+class ClientStream:
+    """Follows one client from its first byte; the pieces joined are the stream it sent."""
+
+    def __init__(self) -> None:
+        self._kind: Kind | None = Kind.VERSION
+        self._head = b""
+        self._missing = 0
+
+    def feed(self, data: bytes) -> list[Piece]:
+        """Give the pieces that `data` completes or goes on with; at most 11 bytes are held back.
+
+        Raises ProtocolError for a message of unknown type.
+        """
+        data, self._head = self._head + data, b""
+        pieces: list[Piece] = []
+        at = 0
+        while at < len(data):
+            first = self._missing == 0
+            if first:
+                kind = self._kind if self._kind is not None else _kind(data[at])
+                length = _length(kind, data[at : at + _LONGEST_HEAD])
+                if length is None:
+                    self._head = data[at:]
+                    break
+                self._current, self._missing = kind, length
+            run = data[at : at + self._missing]
+            pieces.append(Piece(self._current, run, first))
+            at += len(run)
+            self._missing -= len(run)
+            if self._missing == 0 and self._kind is not None:
+                self._kind = _next_handshake(self._kind, run)
+        return pieces
+
+
+def _kind(number: int) -> Kind:
+    try:
+        kind = Kind(number)
+    except ValueError:
+        raise ProtocolError(f"unknown client message type {number}") from None
+    return kind
+
+
+def _next_handshake(done: Kind, data: bytes) -> Kind | None:
+    if done is Kind.VERSION:
+        # A 3.3 client does not choose a security type (RFC 6143, 7.1.2).
+        return Kind.CLIENT_INIT if data == b"RFB 003.003\n" else Kind.SECURITY
+    return Kind.CLIENT_INIT if done is Kind.SECURITY else None
+
+
+def _length(kind: Kind, head: bytes) -> int | None:  # noqa: PLR0911
+    """Give the whole message's length, or None while `head` is too short to tell."""
+    if kind in _FIXED:
+        # The version line must be whole to be understood; everything else may come in parts.
+        return None if kind is Kind.VERSION and len(head) < _FIXED[kind] else _FIXED[kind]
+    match kind:
+        case Kind.POINTER if len(head) >= 2:
+            # The marker bit of the extended mouse buttons announces one more byte.
+            return 7 if head[1] & 0x80 else 6
+        case Kind.SET_ENCODINGS if len(head) >= 4:
+            return 4 + 4 * _number(head, 2, 2)
+        case Kind.CUT_TEXT if len(head) >= 8:
+            # A negative length marks the extended clipboard.
+            return 8 + abs(int.from_bytes(head[4:8], "big", signed=True))
+        case Kind.FENCE if len(head) >= 9:
+            return 9 + head[8]
+        case Kind.SET_DESKTOP_SIZE if len(head) >= 7:
+            return 8 + 16 * head[6]
+        case Kind.QEMU if len(head) >= 2 and head[1] == 0:
+            return 12
+        case Kind.QEMU if len(head) >= 4 and head[1] == 1:
+            return 10 if _number(head, 2, 2) == 2 else 4
+        case Kind.QEMU if len(head) >= 2 and head[1] > 1:
+            raise ProtocolError(f"unknown QEMU message {head[1]}")
+    return None
+
+
+def _number(data: bytes, at: int, size: int) -> int:
+    return int.from_bytes(data[at : at + size], "big")

@@ -1,0 +1,59 @@
+"""Desktops as tiles of JupyterLab's launcher: what the spawner says, in the proxy's terms.
+
+Called by the notebook; pure, so that it is tested without a Jupyter server.
+"""
+
+import json
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from daas_desktop.display import dies_with_us
+
+TILE_READY_WITHIN_S = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A desktop in the launcher; `name` is the last part of its address."""
+
+    name: str
+    title: str
+    icon: str
+    command: tuple[str, ...]
+
+
+def parse_tiles(text: str) -> tuple[Tile, ...]:
+    """Read DAAS_TILES, a JSON list of {name, title, icon, command}; empty text means none.
+
+    Raises ValueError, KeyError or TypeError for anything else: the spawner wrote it.
+    """
+    return tuple(
+        Tile(
+            name=str(tile["name"]),
+            title=str(tile["title"]),
+            icon=str(tile.get("icon", "")),
+            command=tuple(str(part) for part in tile["command"]),
+        )
+        for tile in (json.loads(text) if text else ())
+    )
+
+
+def proxy_entry(tile: Tile) -> dict[str, Any]:
+    """Give what jupyter-server-proxy needs to start and show a tile's desktop."""
+    desktop = [sys.executable, "-m", "daas_desktop", "tile", "--title", tile.title]
+    desktop += ["--icon", tile.icon] if tile.icon else []
+    # The proxy puts every argument through str.format().
+    fixed = [part.replace("{", "{{").replace("}", "}}") for part in (*desktop, "--socket")]
+    program = [part.replace("{", "{{").replace("}", "}}") for part in tile.command]
+    entry: dict[str, Any] = {"title": tile.title, "enabled": True, "category": "Desktop"}
+    if tile.icon:
+        entry["icon_path"] = tile.icon
+    return {
+        "command": dies_with_us([*fixed, "{unix_socket}", "--", *program]),
+        "unix_socket": True,
+        "timeout": TILE_READY_WITHIN_S,
+        "launcher_entry": entry,
+        # The desktop itself reports keyboard and mouse; pictures are not activity.
+        "update_last_activity": False,
+    }
