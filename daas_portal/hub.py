@@ -49,7 +49,6 @@ class HubSession:
             request=request,
         )
 
-
     @property
     def is_ours(self) -> bool:
         """Return whether the portal started it, or it runs all the same.

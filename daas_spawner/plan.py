@@ -166,7 +166,6 @@ def _environment(
                     "title": app.title,
                     "icon": str(APPS / app.name / app.icon),
                     "command": list(app.command),
-                    "folder": str(folder),
                 }
                 for app in apps.values()
                 if app.kind == "desktop"

@@ -51,9 +51,11 @@ class Demo:
     def end(self) -> None:
         """End it whatever state it is in."""
         leftovers.end(self.run)
-        for launcher in self.launchers:
+        while self.launchers:
+            launcher = self.launchers.pop()
             launcher.kill()
-            launcher.communicate()
+            if launcher.stdout and not launcher.stdout.closed:
+                launcher.communicate()
         shutil.rmtree(self.run, ignore_errors=True)
 
     @property

@@ -68,7 +68,7 @@ def backend(short_path: Path, backends: list[LocalBackend]) -> LocalBackend:
 async def until(condition: object, seconds: float = 5) -> None:
     assert callable(condition)
     async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110  the kernel tells nobody
+        while not condition():
             await asyncio.sleep(0.02)
 
 

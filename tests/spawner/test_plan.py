@@ -112,7 +112,7 @@ def test_a_window_program_is_shown_by_the_desktop_and_a_web_app_serves_itself() 
 def test_the_desktop_apps_are_tiles_in_the_launcher() -> None:
     tiles = json.loads(plan("jupyterlab", "p-1").environment["DAAS_TILES"])
     assert [tile["name"] for tile in tiles] == ["pymca"]
-    assert tiles[0]["folder"] == "/home/pi/Proposals/p-1"
+    assert tiles[0]["icon"] == "/opt/daas/apps/pymca/icon.svg"
 
 
 def test_limits_are_those_of_the_machine() -> None:
