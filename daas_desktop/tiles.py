@@ -46,7 +46,8 @@ def proxy_entry(tile: Tile) -> dict[str, Any]:
     # The proxy puts every argument through str.format().
     fixed = [part.replace("{", "{{").replace("}", "}}") for part in (*desktop, "--socket")]
     program = [part.replace("{", "{{").replace("}", "}}") for part in tile.command]
-    entry: dict[str, Any] = {"title": tile.title, "enabled": True, "category": "Desktop"}
+    # No category of our own: JupyterLab shows a picture only on the tiles of "Notebook".
+    entry: dict[str, Any] = {"title": tile.title, "enabled": True}
     if tile.icon:
         entry["icon_path"] = tile.icon
     return {
