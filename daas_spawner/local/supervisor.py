@@ -108,24 +108,32 @@ class Session:
         self._folder.joinpath("s:80").symlink_to("s")
         _offer(door.detach(), DOOR)
 
-    def _as_person(self, *argv: str) -> bool:
-        """Run a program as the person, since a file server trusts nobody else with her home."""
+    def _as_person(self, home: str, *argv: str) -> bool:
+        """Run a program as the person in her home: a file server trusts nobody else with it.
+
+        The home is entered before the rights are given up: a path to it may lead through folders
+        that only root may pass.
+        """
         become: dict[str, Any] = {}
         if os.geteuid() == 0:
             account = self._order["account"]
             become = {"user": account["uid"], "group": account["gid"], "extra_groups": []}
-        done = subprocess.run(
-            argv, check=False, cwd="/", umask=0o077, stderr=subprocess.DEVNULL, **become
-        )
+        try:
+            done = subprocess.run(
+                argv, check=False, cwd=home, umask=0o077, stderr=subprocess.DEVNULL, **become
+            )
+        except OSError:
+            return False
         return done.returncode == 0
 
     def _check_home(self, home: str) -> None:
-        usable = 'test -d "$1" && test ! -L "$1" && test -O "$1" && test -w "$1" && test -x "$1"'
-        if not self._as_person("/bin/sh", "-c", usable, "home", home):
+        usable = "test -O . && test -w . && test -x ."
+        if os.path.islink(home) or not self._as_person(home, "/bin/sh", "-c", usable):
             raise OSError(0, NO_HOME, home)
 
     def _own_folder(self, path: str) -> None:
-        self._as_person("mkdir", "-p", "--", path)
+        home, name = os.path.split(path)
+        self._as_person(home, "mkdir", "-p", "--", name)
         if os.path.islink(path) or not os.path.isdir(path):
             raise OSError(0, IN_THE_WAY, path)
 

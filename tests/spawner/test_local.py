@@ -201,6 +201,22 @@ async def test_a_program_that_ends_at_once_is_a_sentence_and_its_words_are_kept(
     assert not list((short_path / "run" / "sessions").iterdir())
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="a folder that only root may pass needs root")
+async def test_homes_and_data_may_lie_below_a_folder_that_only_root_may_pass(
+    backend: LocalBackend, world: World, short_path: Path
+) -> None:
+    """A repository below the administrator's private home."""
+    private = short_path / "private"
+    private.mkdir(mode=0o700)
+    (short_path / "homes").rename(private / "homes")
+    (short_path / "data").rename(private / "data")
+    hidden = World(private)
+    url = await backend.start(hidden.plan("pi", "ours", hub=short_path / "hub"))
+    tried = "cat ~/Proposals/ours/raw/scan.h5 && touch ~/Proposals/ours/processed/x ~/y"
+    answer = await fetch(url, method="POST", data=tried.encode())
+    assert (await answer.text()).startswith("0\nraw of ours")
+
+
 def make_home_missing(home: Path) -> None:
     shutil.rmtree(home)
 
