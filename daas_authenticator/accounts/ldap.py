@@ -83,8 +83,8 @@ class LdapAccounts(Configurable):
         the account itself names; those without a GID are left out. Example: "memberOf".""",
     ).tag(config=True)
     attributes = Dict(
-        Unicode(),
-        Unicode(),
+        value_trait=Unicode(),
+        key_trait=Unicode(),
         help=f"""Names of attributes that differ from RFC 2307. Keys: {", ".join(ATTRIBUTES)}.
         Example: {{"name": "sAMAccountName", "home": "unixHomeDirectory"}}.""",
     ).tag(config=True)
