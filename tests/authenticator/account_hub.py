@@ -6,6 +6,7 @@ Accounts have numbers of nine digits: found anywhere, they cannot be there by ch
 import asyncio
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -78,6 +79,16 @@ class AccountHub:
         if self.hub is not None:
             self.hub.kill()
             self.hub.wait()
+        shutil.rmtree(run_folder(self.folder), ignore_errors=True)
+
+    def processes_of(self, person: str, session: str, program: str) -> Iterator["Inside"]:
+        """Yield what runs as *program* in a session of *person* on this hub."""
+        ours = {home.stat().st_ino for home in (self.folder / "homes").iterdir()}
+        for inside in processes_of(person, session, program):
+            home = inside.environment["HOME"].lstrip("/")
+            with suppress(OSError):
+                if (inside.folder / "root" / home).stat().st_ino in ours:
+                    yield inside
 
     def _own_the_proposal(self) -> None:
         place = self.folder / "data" / BEAMLINE / PROPOSAL
@@ -154,7 +165,7 @@ class Inside:
 
 
 def processes_of(person: str, session: str, program: str) -> Iterator[Inside]:
-    """Yield what runs as *program* in a session of *person*."""
+    """Yield what runs as *program* in a session of *person*, on any hub of this machine."""
     for file in Path("/proc").glob("[0-9]*/environ"):
         with suppress(OSError, ValueError):
             pairs = (pair.partition("=") for pair in file.read_bytes().decode().split("\0"))

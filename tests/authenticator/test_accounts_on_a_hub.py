@@ -21,7 +21,6 @@ from .account_hub import (
     UID,
     AccountHub,
     Inside,
-    processes_of,
     ready,
     saved,
 )
@@ -50,14 +49,14 @@ def slapd() -> Iterator[Slapd]:
         server.stop()
 
 
-async def opened(visitor: Visitor, app: str = "jupyterlab") -> Inside:
+async def opened(hub: AccountHub, visitor: Visitor, app: str = "jupyterlab") -> Inside:
     """Open the proposal, and return the session's own server as a process."""
     session, program = f"{app}-{PROPOSAL}", "daas-"
     answer = await visitor.portal("open", app=app, proposal=PROPOSAL)
     assert answer.status == 200, answer.text
     await ready(visitor, session)
     # the first: what it starts has its name for a moment
-    return min(processes_of(visitor.who, session, program), key=lambda inside: inside.pid)
+    return min(hub.processes_of(visitor.who, session, program), key=lambda inside: inside.pid)
 
 
 async def nothing_is_kept(hub: AccountHub) -> None:
@@ -85,7 +84,7 @@ async def test_from_the_system_directory_and_none_of_it_is_kept(hub: AccountHub)
     )
     async with Visitor(hub.url) as pi:
         await pi.sign_in("pi")
-        session = await opened(pi)
+        session = await opened(hub, pi)
     assert session.numbers == (UID, GID, {GID, PROPOSAL_GID})
     await nothing_is_kept(hub)
 
@@ -111,7 +110,7 @@ async def test_from_ldap_and_none_of_it_is_kept(hub: AccountHub, slapd: Slapd) -
     hub.start(LDAP.format(url=slapd.tls, reader=READER, base=BASE, **ldap))
     async with Visitor(hub.url) as pi:
         await pi.sign_in("pi")
-        session = await opened(pi)
+        session = await opened(hub, pi)
         assert session.numbers == (UID, GID, {GID, PROPOSAL_GID})
         await nothing_is_kept(hub)
         await pi.portal("stop", session=SESSION)
@@ -144,7 +143,7 @@ async def test_from_claims_and_none_of_it_is_kept(hub: AccountHub, provider: Lyi
     async with Visitor(hub.url) as pi:
         pi.who = "pi"
         assert "Signed in as" in (await pi.get("/services/portal/")).text
-        session = await opened(pi)
+        session = await opened(hub, pi)
         assert session.numbers == (UID, GID, {PROPOSAL_GID})
         await nothing_is_kept(hub)
         await pi.portal("stop", session=SESSION)
@@ -180,7 +179,7 @@ async def test_two_people_work_as_the_account_of_their_proposal(
     async with Visitor(hub.url) as pi, Visitor(hub.url) as coproposer:
         await pi.sign_in("pi")
         await coproposer.sign_in("coproposer")
-        first, second = await opened(pi), await opened(coproposer)
+        first, second = await opened(hub, pi), await opened(hub, coproposer)
         for session, name in ((first, "pi"), (second, "coproposer")):
             assert session.numbers == (UID, GID, {GID, PROPOSAL_GID})
             assert session.environment["USER"] == ACCOUNT
@@ -220,11 +219,13 @@ async def test_a_desktop_runs_as_the_account_of_its_proposal(
 ) -> None:
     async with Visitor(hub_of_proposals.url) as pi:
         await pi.sign_in("pi")
-        await opened(pi, "pymca")
+        await opened(hub_of_proposals, pi, "pymca")
         page = await pi.get(f"/user/pi/pymca-{PROPOSAL}/")
         assert (page.status, "PyMca" in page.text) == (200, True)
         async with asyncio.timeout(40):
-            while not (found := list(processes_of("pi", f"pymca-{PROPOSAL}", "pymca"))):
+            while not (
+                found := list(hub_of_proposals.processes_of("pi", f"pymca-{PROPOSAL}", "pymca"))
+            ):
                 await asyncio.sleep(0.1)
         program = found[0]
         assert program.numbers == (UID, GID, {GID, PROPOSAL_GID})
