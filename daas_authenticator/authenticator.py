@@ -7,12 +7,12 @@ binds them to the hub's interface.
 
 import asyncio
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from jupyterhub.spawner import SpawnException
 
-from daas_authenticator import accounts, names, portal_redirects
+from daas_authenticator import names, portal_redirects
+from daas_authenticator.accounts.lookup import resolve_account
 from daas_authenticator.client import (
     ClientSettings,
     Identity,
@@ -43,6 +43,8 @@ class DaasAuthenticator(AuthenticatorSettings):
         self._refreshes: dict[str, asyncio.Task[Any]] = {}
         # Logins that the provider has ended: what runs goes on, nothing new starts.
         self._ended: set[str] = set()
+        # Made now, so that settings that cannot work stop the hub's start, not a session's.
+        self._accounts = self.make_account_source(self.identity_now, self.validate_username)
 
     # -- what the hub asks for ------------------------------------------------------------
 
@@ -119,9 +121,19 @@ class DaasAuthenticator(AuthenticatorSettings):
 
     async def resolve_account(self, person: Person, proposals: tuple[Proposal, ...]) -> Account:
         """Return the local account of *person*; see `daas_model.protocols.AccountResolver`."""
-        directory = accounts.SOURCES[self.account_source](Path(self.directory_folder))
-        rules = accounts.AccountRules(self.min_uid, self.min_group_gid, self.lookup_timeout_seconds)
-        return await accounts.resolve_account(person, proposals, directory, rules)
+        return await resolve_account(person, proposals, self._accounts, self.account_rules())
+
+    async def identity_now(self, name: str) -> Identity:
+        """Return what the provider of the person's login says of her at this moment.
+
+        Nothing of it is kept. Raises `LoginFailed` when her login is not good any more, and
+        `ProviderUnavailable`.
+        """
+        user = self.parent.users.get(name) if self.parent is not None else None
+        state = await user.get_auth_state() if user else None
+        if not state or state.get("issuer") != self.issuer or not state.get("access_token"):
+            raise LoginFailed("Your login has ended.", "Sign out, then sign in again.")
+        return await self._provider().identify(_kept_tokens(state), state["sub"])
 
     # -- for the pages of a login ---------------------------------------------------------
 

@@ -7,14 +7,14 @@ import re
 from typing import Any
 
 from oauthenticator.generic import GenericOAuthenticator
-from traitlets import Enum, Float, Integer, Set, TraitError, Unicode, default, validate
+from traitlets import Float, Set, TraitError, Unicode, default, validate
 
-from daas_authenticator.accounts import SOURCES
+from daas_authenticator.accounts.settings import AccountSettings
 from daas_authenticator.discovery import is_safe_url
 from daas_authenticator.names import RESERVED_NAMES
 
 
-class AuthenticatorSettings(GenericOAuthenticator):
+class AuthenticatorSettings(AccountSettings, GenericOAuthenticator):
     """The settings, checked; set them as `c.DaasAuthenticator.<name>`."""
 
     issuer = Unicode(
@@ -48,40 +48,6 @@ class AuthenticatorSettings(GenericOAuthenticator):
         min=0.1,
         help="""How long the provider may take to answer, in seconds. A login fails after it; a
         login that already stands is kept. Example: 5.""",
-    ).tag(config=True)
-
-    account_source = Enum(
-        tuple(SOURCES),
-        default_value="nss",
-        help="""Where UID, GID, groups and home of an account are looked up at each start.
-        "nss": the machine's name service (LDAP, SSSD, files). "files": the files `passwd` and
-        `group` in `directory_folder`, for demos and trainings. Example: "files".""",
-    ).tag(config=True)
-
-    directory_folder = Unicode(
-        help="""Folder with files `passwd` and `group` for the account source "files"; who can
-        write there decides who is who. Example: "/etc/daas/accounts".""",
-    ).tag(config=True)
-
-    min_uid = Integer(
-        1000,
-        min=1,
-        help="""Accounts with a smaller UID run no session: they belong to the system. 0 is
-        always refused. Example: 500.""",
-    ).tag(config=True)
-
-    min_group_gid = Integer(
-        1000,
-        min=1,
-        help="""Supplementary groups with a smaller GID (disk, docker, sudo) are not taken into
-        sessions. Lower it where groups that own data have small numbers. Example: 500.""",
-    ).tag(config=True)
-
-    lookup_timeout_seconds = Float(
-        10.0,
-        min=0.01,
-        help="""How long the look-up of an account may take, in seconds; then the start is
-        refused with a message. Example: 5.""",
     ).tag(config=True)
 
     @validate("issuer")

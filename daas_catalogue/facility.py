@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from traitlets import Dict, Unicode
+from traitlets import Bool, Dict, Unicode, default
 from traitlets.config import SingletonConfigurable
 
 from daas_catalogue.layout import StorageLayout
@@ -49,6 +49,20 @@ class Facility(SingletonConfigurable):
         Example: `{"small": {"title": "Small", "cpus": 2, "memory_gib": 4}}`.
         """,
     ).tag(config=True)
+
+    one_proposal_per_session = Bool(
+        help="""Whether a session opens exactly one proposal: it must where each proposal has an
+        account of its own. The pages say so before a start; the refusal is the authenticator's.
+
+        Follows `DaasAuthenticator.account_source` unless it is set. Example: `True`.
+        """,
+    ).tag(config=True)
+
+    @default("one_proposal_per_session")
+    def _as_the_accounts_are(self) -> bool:
+        # The portal and the hub read one configuration; the authenticator is not imported here.
+        source: object = self.config.DaasAuthenticator.get("account_source")
+        return source == "proposals"
 
     @cached_property
     def layout(self) -> StorageLayout:

@@ -32,6 +32,7 @@ c.DaasAuthenticator.support_contact = SUPPORT
 c.DaasAuthenticator.account_source = "files"
 c.DaasAuthenticator.directory_folder = str(folder / "directory")
 c.DaasAuthenticator.min_uid = 60000
+c.DaasAuthenticator.home_roots = [str(folder / "homes")]
 
 c.FilesCatalogue.folder = str(folder / "proposals")
 c.StorageLayout.raw = str(folder / "data" / "{beamline}" / "{proposal}" / "raw")

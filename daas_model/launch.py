@@ -7,15 +7,21 @@ could have been written by anybody.
 
 import hashlib
 import re
+from collections.abc import Sized
 from dataclasses import dataclass
 from typing import Any
 
 from daas_model import parsing
-from daas_model.errors import BadRequest
+from daas_model.errors import AccountProblem, BadRequest
 from daas_model.parsing import Malformed
 
 #: The hub's rule for the names of servers: a slug of at most 30 characters.
 LONGEST_NAME = 30
+
+#: Why a facility with an account per proposal opens one at a time; for pages and refusals.
+ONE_PROPOSAL = (
+    "Each proposal has an account of its own here, so a session opens exactly one proposal."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,3 +77,11 @@ class LaunchRequest:
 def display_name(app_title: str, proposals: tuple[str, ...]) -> str:
     """Return how a session is called on the hub's pages: `PyMca · HG-142`."""
     return " · ".join((app_title, *proposals))[:255]
+
+
+def require_one_proposal(proposals: Sized) -> None:
+    """Pass if *proposals* is one, where each has its own account. Raises `AccountProblem`."""
+    if len(proposals) != 1:
+        raise AccountProblem(
+            f"{ONE_PROPOSAL} Nothing was started.", "Open one of the proposals on your home page."
+        )

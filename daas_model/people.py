@@ -7,7 +7,10 @@ from pathlib import PurePosixPath
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who signed in. *name* is the hub's name for her and her local account's name."""
+    """Somebody who signed in. *name* is the hub's name for her.
+
+    Her local account has the same name, except where proposals have the accounts.
+    """
 
     name: str
     groups: frozenset[str] = frozenset()
@@ -15,11 +18,11 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The local account of a person: what a file server wants to know.
+    """The local account that a session runs as: what a file server wants to know.
 
     Resolved when a session starts, kept in memory, written nowhere. *groups* maps the names of
-    the supplementary groups to their GIDs. The numbers do not appear in `repr`, so that no log
-    line can carry them.
+    its groups to their GIDs, the first one's too where it has a name. The numbers do not appear
+    in `repr`, so that no log line can carry them.
     """
 
     name: str

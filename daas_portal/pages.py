@@ -13,7 +13,7 @@ from tornado.web import HTTPError, RequestHandler, StaticFileHandler, authentica
 
 from daas_catalogue.facility import Facility
 from daas_model.errors import BadRequest, DaasError, HubUnavailable
-from daas_model.launch import LaunchRequest
+from daas_model.launch import ONE_PROPOSAL, LaunchRequest
 from daas_model.people import Person
 from daas_portal import views
 from daas_portal.hub import HubClient, HubSession, Refused
@@ -185,6 +185,7 @@ class Home(Page):
                 views.proposal_view(proposal, person, facility.apps, machine.name, running)
                 for proposal in listing.proposals
             ],
+            one_proposal=ONE_PROPOSAL if facility.one_proposal_per_session else "",
             own=views.buttons(
                 [app for app in views.in_order(facility.apps) if app.own_resources],
                 (),

@@ -164,6 +164,8 @@ def _environment(
         "LANG": "C.UTF-8",
         "PATH": f"{around.environment_folder}/bin:/usr/local/bin:/usr/bin:/bin",
         "XDG_RUNTIME_DIR": "/tmp/runtime",  # noqa: S108  the session's own /tmp
+        # Not in the home: it holds keys, and a home may be that of a proposal's many people.
+        "JUPYTER_RUNTIME_DIR": "/tmp/runtime/jupyter",  # noqa: S108
         "JUPYTERHUB_SERVICE_URL": "http+unix://%2Frun%2Fdaas%2Finherited",
         "JUPYTERHUB_ROOT_DIR": str(home),
         # Each session its own: else one proposal's session opens with another's tabs.

@@ -13,6 +13,9 @@ from typing import Any
 from traitlets import Bool, Dict, Enum, Float, Integer, List, Set, TraitType, Unicode
 from traitlets.config import Configurable
 
+from daas_authenticator.accounts.claims import ClaimAccounts
+from daas_authenticator.accounts.ldap import LdapAccounts
+from daas_authenticator.accounts.proposals import ProposalAccounts
 from daas_authenticator.authenticator import DaasAuthenticator
 from daas_catalogue.facility import Facility
 from daas_catalogue.files import FilesCatalogue
@@ -25,6 +28,9 @@ PAGE = Path(__file__).parent / "reference" / "configuration.md"
 #: In the order in which a facility sets them.
 CONFIGURED: tuple[type[Configurable], ...] = (
     DaasAuthenticator,
+    LdapAccounts,
+    ClaimAccounts,
+    ProposalAccounts,
     Facility,
     FilesCatalogue,
     StorageLayout,

@@ -47,6 +47,22 @@ def test_an_unknown_connector_lists_those_that_are_installed(images: Path) -> No
         _ = facility.catalogue
 
 
+@pytest.mark.parametrize(
+    ("settings", "only_one"),
+    [
+        pytest.param({}, False, id="by default"),
+        pytest.param({"DaasAuthenticator": {"account_source": "ldap"}}, False, id="LDAP"),
+        pytest.param({"DaasAuthenticator": {"account_source": "proposals"}}, True, id="proposals"),
+        pytest.param({"Facility": {"one_proposal_per_session": True}}, True, id="said so"),
+    ],
+)
+def test_a_session_opens_one_proposal_where_proposals_have_the_accounts(
+    images: Path, settings: dict[str, dict[str, object]], only_one: bool
+) -> None:
+    facility = Facility(config=Config(settings), apps_folder=str(images))
+    assert facility.one_proposal_per_session is only_one
+
+
 def test_unknown_apps_and_machines_are_sentences(images: Path) -> None:
     facility = Facility(apps_folder=str(images))
     with pytest.raises(UnknownApp):

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from daas_model.errors import BadRequest
-from daas_model.launch import LaunchRequest, display_name
+from daas_model.errors import AccountProblem, BadRequest
+from daas_model.launch import LaunchRequest, display_name, require_one_proposal
 
 GOOD = {"app": "pymca", "machine": "small", "proposals": ["2026-0142"]}
 
@@ -86,3 +86,12 @@ def test_the_machine_does_not_make_a_second_session() -> None:
 
 def test_the_hub_shows_app_and_proposal() -> None:
     assert display_name("PyMca", ("2026-0142",)) == "PyMca · 2026-0142"
+
+
+@pytest.mark.parametrize("proposals", [(), ("a", "b")], ids=["none", "two"])
+def test_where_proposals_have_the_accounts_one_is_opened_and_the_reason_said(
+    proposals: tuple[str, ...],
+) -> None:
+    require_one_proposal(("a",))
+    with pytest.raises(AccountProblem, match="an account of its own here, so a session opens"):
+        require_one_proposal(proposals)

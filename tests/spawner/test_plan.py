@@ -103,6 +103,22 @@ def test_without_a_group_in_the_rule_no_group_is_asked_for() -> None:
     )
 
 
+def test_a_session_is_its_accounts_whoever_opened_it() -> None:
+    of_proposal = Account("u-1", 61077, 61077, {"p-1": 62001}, PurePosixPath("/nfs/home/u-1"))
+    made = plan("jupyterlab", "p-1", account=of_proposal)
+    assert made.mounts[0] == Mount(of_proposal.home, PurePosixPath("/home/u-1"), read_only=False)
+    assert str(made.folder) == "/home/u-1/Proposals/p-1"
+    names = {
+        name: made.environment[name] for name in ("USER", "LOGNAME", "HOME", "JUPYTERHUB_USER")
+    }
+    assert names == {"USER": "u-1", "LOGNAME": "u-1", "HOME": "/home/u-1", "JUPYTERHUB_USER": "pi"}
+
+
+def test_a_sessions_keys_do_not_lie_in_its_home() -> None:
+    made = plan("jupyterlab", "p-1")
+    assert not made.environment["JUPYTER_RUNTIME_DIR"].startswith(made.environment["HOME"])
+
+
 def test_a_window_program_is_shown_by_the_desktop_and_a_web_app_serves_itself() -> None:
     assert plan("pymca", "p-1").argv[:2] == ("daas-desktop", "serve")
     assert plan("pymca", "p-1").argv[-2:] == ("--", "pymca")
