@@ -112,6 +112,8 @@ class LyingProvider:
         elif form.get("refresh_token") not in self.refresh_tokens:
             return None
         now = int(time.time())
+        if form["grant_type"] == "refresh_token":
+            self.token_claims.setdefault("nonce", None)
         claims = {
             "iss": self.issuer,
             "aud": CLIENT_ID,

@@ -28,6 +28,9 @@ class KeptUser:
     async def get_auth_state(self) -> dict[str, Any]:
         return self.auth_state
 
+    async def save_auth_state(self, auth_state: dict[str, Any]) -> None:
+        self.auth_state = auth_state
+
 
 class NobodyYet:
     """The part of a handler that a login asks."""
@@ -52,7 +55,7 @@ def authenticator(provider: LyingProvider) -> DaasAuthenticator:
 
 async def sign_in(authenticator: DaasAuthenticator, provider: LyingProvider) -> KeptUser:
     flow = LoginFlow()
-    url = await authenticator.authorization_url(None, flow)
+    url = await authenticator.authorization_url(flow)
     query = {k: v[0] for k, v in parse_qs(urlsplit(url).query).items()}
     answer = parse_qs(urlsplit(provider.authorize(query)).query)
     model = await authenticator.authenticate(NobodyYet(), {"code": answer["code"][0], "flow": flow})
@@ -64,7 +67,8 @@ async def test_only_the_needed_is_kept(
 ) -> None:
     user = await sign_in(authenticator, provider)
     assert set(user.auth_state) == {
-        "issuer", "sub", "access_token", "refresh_token", "id_token", "scope"
+        "provider", "issuer", "sub", "nonce", "confirmed_at",
+        "access_token", "refresh_token", "id_token", "scope",
     }  # fmt: skip
 
 
@@ -176,7 +180,9 @@ async def test_requests_at_the_same_time_refresh_once(
     "state",
     [
         pytest.param({}, id="nothing kept"),
-        pytest.param({"issuer": "https://other.example", "access_token": "x"}, id="other issuer"),
+        pytest.param(
+            {"issuer": "https://other.example", "sub": "a1", "access_token": "x"}, id="other issuer"
+        ),
     ],
 )
 async def test_a_login_that_was_not_kept_asks_to_sign_in(
@@ -191,13 +197,13 @@ async def test_an_answer_must_name_our_provider_when_it_promises_to(
 ) -> None:
     provider.metadata = {"authorization_response_iss_parameter_supported": True}
     with pytest.raises(LoginFailed):
-        await authenticator.check_answer(given)
-    await authenticator.check_answer(provider.issuer)
+        await authenticator.check_answer(LoginFlow(), given)
+    await authenticator.check_answer(LoginFlow(), provider.issuer)
 
 
 async def test_an_old_provider_need_not_name_itself(
     authenticator: DaasAuthenticator, provider: LyingProvider
 ) -> None:
-    await authenticator.check_answer(None)
+    await authenticator.check_answer(LoginFlow(), None)
     with pytest.raises(LoginFailed):
-        await authenticator.check_answer("https://evil.example")
+        await authenticator.check_answer(LoginFlow(), "https://evil.example")
