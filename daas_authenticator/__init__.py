@@ -4,6 +4,7 @@
 processes of the portal read the same configuration.
 """
 
+import logging
 from typing import Any
 
 
@@ -14,6 +15,10 @@ def configure(c: Any) -> None:
     `client_id`, `client_secret` and `oauth_callback_url`, and `JUPYTERHUB_CRYPT_KEY` in the
     hub's environment, because the provider's tokens are kept encrypted.
     """
+    # With each form token the hub notes whose login it is for; that is nobody's to read.
+    logging.getLogger("tornado.application").addFilter(
+        lambda record: record.module != "_xsrf_utils"
+    )
     c.JupyterHub.authenticator_class = "daas"
     c.DaasAuthenticator.enable_auth_state = True
     c.DaasAuthenticator.manage_groups = True

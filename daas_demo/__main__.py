@@ -6,6 +6,7 @@ be; sessions are not lost by that.
 """
 
 import argparse
+import fcntl
 import hashlib
 import os
 import secrets
@@ -39,11 +40,13 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=8000, help="port on 127.0.0.1")
     parser.add_argument("--folder", type=Path, default=REPOSITORY / ".demo", help="its data")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGINT):  # SIGINT may be inherited as ignored
+        signal.signal(number, _interrupt)
     folder: Path = options.folder.resolve()
     run = run_folder(folder)
-    hub: subprocess.Popen[bytes] | None = None
+    lock: int | None = None
     try:
+        lock = claim(folder)
         make_private(run)
         check(options.port, run)
         prepare(folder, REPOSITORY / ".session-env", REPOSITORY / ".node" / "wheels")
@@ -63,15 +66,31 @@ def main() -> int:
         print("\nEnding the sessions and the hub…", flush=True)
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        leftovers.end(run)
-        if hub is not None:
-            hub.wait()
-        shutil.rmtree(run, ignore_errors=True)
+        if lock is not None:
+            leftovers.end(run)
+            shutil.rmtree(run, ignore_errors=True)
     return 0
 
 
 def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
+
+
+def claim(folder: Path) -> int:
+    """Hold the demo's folder for this process; the kernel lets go when it ends.
+
+    Returns the lock's descriptor. Raises `CannotRun` when another demo holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(lock)
+        raise CannotRun(
+            f"another one runs already with the data in {folder}. End that one first, with Ctrl-C."
+        ) from error
+    return lock
 
 
 def run_folder(folder: Path) -> Path:

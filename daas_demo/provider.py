@@ -6,7 +6,6 @@ so it refuses to run, and to answer, on anything but this machine itself.
 
 import asyncio
 import os
-import signal
 import sys
 
 from tornado.httpserver import HTTPServer
@@ -14,8 +13,7 @@ from tornado.wsgi import WSGIContainer
 
 from daas_demo.provider_app import create_app
 from daas_demo.provider_settings import NotLoopbackError, ProviderSettings
-
-_PARENT_POLL_SECONDS = 1.0
+from daas_portal.lifetime import until_ended
 
 
 async def serve(settings: ProviderSettings) -> None:
@@ -23,15 +21,7 @@ async def serve(settings: ProviderSettings) -> None:
     server = HTTPServer(WSGIContainer(create_app(settings)))
     # The settings have refused every address but this machine's own.
     server.listen(settings.port, settings.host)
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    parent = os.getppid()
-    while not stop.is_set() and os.getppid() == parent:
-        try:
-            await asyncio.wait_for(stop.wait(), _PARENT_POLL_SECONDS)
-        except TimeoutError:
-            continue
+    await until_ended()
     server.stop()
 
 

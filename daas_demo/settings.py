@@ -9,6 +9,7 @@ from pathlib import Path
 
 from daas_demo.prepare import BLOCKED, NOTICE, SUPPORT
 from daas_portal import free_port
+from daas_portal.lifetime import mark
 from daas_spawner import weaknesses
 
 c = get_config()
@@ -62,6 +63,7 @@ c.JupyterHub.services.append(
         "display": False,
         "environment": {
             "DAAS_RUN": str(run),
+            **mark(),
             "DAAS_DEMO_URL": url,
             "DAAS_DEMO_CLIENT_ID": "daas-demo",
             "DAAS_DEMO_CLIENT_SECRET": secret,

@@ -30,7 +30,7 @@ DISABLED_PLUGINS = (
 )
 
 
-class InheritedSocketServer(ServerApp):  # type: ignore[misc]
+class InheritedSocketServer(ServerApp):
     """A Jupyter server on a socket that listens already: the hub's first question waits in it."""
 
     def _find_http_port(self) -> None:
@@ -42,7 +42,7 @@ class InheritedSocketServer(ServerApp):  # type: ignore[misc]
         self.http_server.add_socket(listener)
 
 
-class Notebook(JupyterHubSingleUser):  # type: ignore[misc]
+class Notebook(JupyterHubSingleUser):
     """JupyterLab behind the hub's login."""
 
     serverapp_class = InheritedSocketServer

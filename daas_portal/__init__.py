@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from daas_portal.lifetime import mark
+
 NAME = "portal"
 
 
@@ -31,9 +33,12 @@ def configure(c: Any, *, config_file: Path) -> None:
             ],
             "display": False,
             "environment": {
-                name: value
-                for name, value in os.environ.items()
-                if name.startswith("DAAS_") and "SECRET" not in name
+                **{
+                    name: value
+                    for name, value in os.environ.items()
+                    if name.startswith("DAAS_") and "SECRET" not in name
+                },
+                **mark(),
             },
         }
     ]

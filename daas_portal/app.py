@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-import signal
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -22,10 +21,8 @@ from daas_model.errors import DaasError
 from daas_portal import pages
 from daas_portal.events import Events, Watches
 from daas_portal.hub import HubClient
+from daas_portal.lifetime import until_ended
 from daas_portal.opening import Opener
-
-#: A managed service must not outlive its hub: the next hub starts another one.
-PARENT_CHECK_SECONDS = 1.0
 
 
 class PortalApp(Application):
@@ -140,15 +137,7 @@ class PortalApp(Application):
         )
         address = urlparse(os.environ["JUPYTERHUB_SERVICE_URL"])
         server.listen(address.port or 80, address.hostname or "127.0.0.1")
-        ended = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, ended.set)
-        parent = os.getppid()
-        while not ended.is_set() and os.getppid() == parent:
-            try:
-                await asyncio.wait_for(ended.wait(), PARENT_CHECK_SECONDS)
-            except TimeoutError:
-                continue
+        await until_ended()
         server.stop()
 
 

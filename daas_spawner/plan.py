@@ -111,7 +111,10 @@ def plan_session(
         mounts.append(Mount(around.examples, folder, read_only=True))
     return SessionPlan(
         argv=_argv(app),
-        environment={**around.hub, **_environment(apps, account, home, folder, around)},
+        environment={
+            **around.hub,
+            **_environment(apps, account, home, folder, request.server_name, around),
+        },
         folder=folder,
         mounts=tuple(mounts),
         account=account,
@@ -145,7 +148,12 @@ def _argv(app: App) -> tuple[str, ...]:
 
 
 def _environment(
-    apps: Apps, account: Account, home: PurePosixPath, folder: PurePosixPath, around: Surroundings
+    apps: Apps,
+    account: Account,
+    home: PurePosixPath,
+    folder: PurePosixPath,
+    workspace: str,
+    around: Surroundings,
 ) -> dict[str, str]:
     relative = folder.relative_to(home)
     return {
@@ -158,6 +166,8 @@ def _environment(
         "XDG_RUNTIME_DIR": "/tmp/runtime",  # noqa: S108  the session's own /tmp
         "JUPYTERHUB_SERVICE_URL": "http+unix://%2Frun%2Fdaas%2Finherited",
         "JUPYTERHUB_ROOT_DIR": str(home),
+        # Each session its own: else one proposal's session opens with another's tabs.
+        "JUPYTERLAB_WORKSPACES_DIR": f"{home}/.jupyter/lab/workspaces/{workspace}",
         "JUPYTERHUB_DEFAULT_URL": f"/lab/tree/{relative}" if relative.parts else "/lab",
         "DAAS_TILES": json.dumps(
             [

@@ -150,7 +150,13 @@ class DaasSpawner(Spawner):
     def _ended(self) -> None:
         if not self._stop_pending:
             self.log.info("Session %s ended by itself or from outside.", self._log_name)
-            asyncio.ensure_future(self.poll_and_notify())  # noqa: RUF006  the hub keeps none either
+            self._telling = asyncio.ensure_future(self._tell_hub())
+
+    async def _tell_hub(self) -> None:
+        # The hub listens for the end only once the start is finished in all its parts.
+        while self.pending == "spawn":  # noqa: ASYNC110  the hub has no event for it
+            await asyncio.sleep(0.1)
+        await self.poll_and_notify()
 
     def get_state(self) -> State:
         """Return what a restarted hub needs to find this session again."""

@@ -84,8 +84,12 @@ class Visitor:
     @property
     def xsrf(self) -> str:
         """The hub's token for forms and scripts of this visitor."""
+        return self.cookie("_xsrf")
+
+    def cookie(self, name: str) -> str:
+        """Return one of the hub's cookies, empty when there is none."""
         cookies = self._http.cookie_jar.filter_cookies(URL(urljoin(self.url, "/hub/")))
-        return cookies["_xsrf"].value if "_xsrf" in cookies else ""
+        return cookies[name].value if name in cookies else ""
 
     async def _ask(self, method: str, path: str, **more: Any) -> Answer:
         address = URL(urljoin(self.url, path), encoded=True)

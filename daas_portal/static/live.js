@@ -22,8 +22,9 @@ function showSession(card, { state, meaning, url }) {
 }
 
 function showSessions(states) {
-  const waiting = document.querySelector("[data-waiting]")?.dataset.waiting;
-  if (waiting && states[waiting]?.state !== "Starting") location.reload();
+  const waiting = document.querySelector("[data-waiting]")?.dataset;
+  // Only when it is another state than this page was made for, or it would reload for ever.
+  if (waiting && states[waiting.waiting]?.state !== waiting.state) location.reload();
   const list = document.getElementById("running");
   if (!list) return;
   const cards = [...document.querySelectorAll("[data-session]")];

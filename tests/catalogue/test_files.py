@@ -79,4 +79,3 @@ async def test_a_folder_that_is_gone_is_a_sentence_not_an_empty_list(tmp_path: P
     catalogue = FilesCatalogue(folder=str(tmp_path / "gone"), layout=StorageLayout())
     with pytest.raises(CatalogueProblem):
         await catalogue.proposals_of(Person("pi"))
-

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -140,6 +141,18 @@ def test_a_taken_port_is_a_sentence_that_says_what_to_do(own_demo: Demo) -> None
     assert f"PORT={own_demo.port + 1}" in said
     assert "Traceback" not in said
     assert not list(leftovers.processes_of(own_demo.run))
+
+
+def test_a_second_demo_on_the_same_data_is_refused_and_the_first_goes_on(own_demo: Demo) -> None:
+    first = own_demo.start_and_wait()
+    second = Demo(own_demo.folder, free_port())
+    launcher = second.start()
+    said, _ = launcher.communicate(timeout=30)
+    assert launcher.returncode == 1
+    assert "another one runs already" in said
+    with urllib.request.urlopen(f"{own_demo.url}/hub/health") as answer:
+        assert answer.status == 200
+    assert first.poll() is None
 
 
 def test_a_missing_program_is_named(own_demo: Demo) -> None:

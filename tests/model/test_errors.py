@@ -26,7 +26,7 @@ def test_every_error_code_is_documented(error: type[DaasError]) -> None:
 
 
 def test_no_two_errors_share_a_code() -> None:
-    codes = [error.code for error in every_error()]
+    codes = [error.code for error in every_error() if "code" in vars(error)]
     assert len(set(codes)) == len(codes)
 
 

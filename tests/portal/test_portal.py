@@ -11,13 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from daas_demo import leftovers
+from tests.conftest import Demo
 from tests.visitor import Visitor
 
 PORTAL = "/services/portal/"
 
 
 @pytest.fixture
-async def pi(demo) -> AsyncIterator[Visitor]:
+async def pi(demo: Demo) -> AsyncIterator[Visitor]:
     async with Visitor(demo.url) as visitor:
         await visitor.sign_in("pi")
         yield visitor
@@ -30,7 +32,7 @@ async def sessions(visitor: Visitor) -> dict[str, dict[str, object]]:
     return {name: model for name, model in json.loads(answer.text)["servers"].items() if name}
 
 
-async def test_two_clicks_and_two_tabs_at_once_start_one_session(pi: Visitor, demo) -> None:
+async def test_two_clicks_and_two_tabs_at_once_start_one_session(pi: Visitor, demo: Demo) -> None:
     before = demo.log_text()
     page = await pi.get(PORTAL)
     form = {"_xsrf": pi_form(page.text), "app": "jupyterlab", "proposal": "2026-0142"}
@@ -82,7 +84,7 @@ async def test_a_wrong_link_is_answered_by_a_sentence(
     assert "Traceback" not in answer.text
 
 
-async def test_unknown_and_foreign_proposals_read_the_same(demo) -> None:
+async def test_unknown_and_foreign_proposals_read_the_same(demo: Demo) -> None:
     async with Visitor(demo.url) as coproposer:
         await coproposer.sign_in("coproposer")
         pages = []
@@ -94,7 +96,7 @@ async def test_unknown_and_foreign_proposals_read_the_same(demo) -> None:
         assert pages[0][0] == 404
 
 
-async def test_a_foreign_proposal_is_not_opened_by_a_form_either(demo) -> None:
+async def test_a_foreign_proposal_is_not_opened_by_a_form_either(demo: Demo) -> None:
     async with Visitor(demo.url) as coproposer:
         await coproposer.sign_in("coproposer")
         answer = await coproposer.portal("open", app="pymca", proposal="2026-0231")
@@ -123,18 +125,20 @@ async def test_addresses_work_with_and_without_their_slash(pi: Visitor) -> None:
         assert (await pi.get(f"{PORTAL}{path}")).status == 200
 
 
-async def test_states_are_not_told_to_strangers_and_never_redirect(demo) -> None:
+async def test_states_are_not_told_to_strangers_and_never_redirect(demo: Demo) -> None:
     async with Visitor(demo.url) as stranger:
         answer = await stranger.get(f"{PORTAL}events")
         assert answer.status == 403
         assert answer.url.endswith("/events")
 
 
-async def test_a_killed_session_is_shown_as_stopped_and_opens_again(pi: Visitor, demo) -> None:
+async def test_a_killed_session_is_shown_as_stopped_and_opens_again(
+    pi: Visitor, demo: Demo
+) -> None:
     """S8."""
     before = demo.log_text()
     await pi.portal("open", app="jupyterlab", proposal="2026-0142")
-    os.kill(supervisor_of("jupyterlab-2026-0142"), signal.SIGKILL)
+    os.kill(supervisor_of("jupyterlab-2026-0142", demo), signal.SIGKILL)
     async with asyncio.timeout(8):
         while (await sessions(pi))["jupyterlab-2026-0142"]["ready"]:
             await asyncio.sleep(0.1)
@@ -143,32 +147,24 @@ async def test_a_killed_session_is_shown_as_stopped_and_opens_again(pi: Visitor,
     assert "Traceback" not in demo.log_text()[len(before) :]
     answer = await pi.portal("open", app="jupyterlab", proposal="2026-0142")
     assert "/user/pi/jupyterlab-2026-0142/" in answer.url
-    os.kill(supervisor_of("jupyterlab-2026-0142"), signal.SIGKILL)
+    os.kill(supervisor_of("jupyterlab-2026-0142", demo), signal.SIGKILL)
     stopped = await pi.portal("stop", session="jupyterlab-2026-0142")
     assert stopped.status == 200
     again = await pi.portal("stop", session="jupyterlab-2026-0142")
     assert again.status == 200
 
 
-def supervisor_of(name: str) -> int:
-    """Return the supervisor of the session *name*: the process above the sandbox's first."""
-    for file in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = file.read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if words[0] == b"bwrap" and name.encode() in words:
-            status = (file.parent / "status").read_text()
-            parent = re.search(r"PPid:\t(\d+)", status)
-            assert parent
-            above = Path(f"/proc/{parent[1]}/cmdline").read_bytes()
-            if b"supervisor" in above:
-                return int(parent[1])
+def supervisor_of(name: str, demo: Demo) -> int:
+    """Return the supervisor of this demo's session: it has the sandbox for its child."""
+    for pid in leftovers.processes_of(demo.run):
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            if name.encode() in Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0"):
+                return pid
     raise AssertionError(f"no session {name} runs")
 
 
 async def test_another_person_cannot_reach_the_session_by_page_or_by_web_socket(
-    pi: Visitor, demo
+    pi: Visitor, demo: Demo
 ) -> None:
     """X3: not the co-proposer of the same proposal, not a stranger."""
     await pi.portal("open", app="jupyterlab", proposal="2026-0142")
@@ -189,7 +185,9 @@ async def test_another_person_cannot_reach_the_session_by_page_or_by_web_socket(
 FILE = "bad-proposal.yaml"
 
 
-async def test_a_malformed_file_of_the_catalogue_is_said_on_the_page(pi: Visitor, demo) -> None:
+async def test_a_malformed_file_of_the_catalogue_is_said_on_the_page(
+    pi: Visitor, demo: Demo
+) -> None:
     file = demo.folder / "proposals" / FILE
     file.write_text("id: [", "utf-8")
     try:
@@ -203,7 +201,7 @@ async def test_a_malformed_file_of_the_catalogue_is_said_on_the_page(pi: Visitor
 
 
 async def test_a_raw_folder_that_is_gone_is_a_sentence_and_nothing_is_left(
-    pi: Visitor, demo
+    pi: Visitor, demo: Demo
 ) -> None:
     raw = demo.folder / "data" / "B21-USAXS" / "2026-0231" / "raw"
     hidden = raw.with_name("raw-hidden")
@@ -224,7 +222,7 @@ async def test_a_raw_folder_that_is_gone_is_a_sentence_and_nothing_is_left(
 
 
 async def test_the_hubs_database_knows_no_title_no_uid_and_no_path_of_data(
-    pi: Visitor, demo
+    pi: Visitor, demo: Demo
 ) -> None:
     """I7, invariant 9: after a sign-in and a start, every table is read."""
     await pi.portal("open", app="jupyterlab", proposal="2026-0142")
@@ -241,14 +239,16 @@ def dump(database: Path) -> list[str]:
     return lines
 
 
-async def test_no_log_holds_a_token_a_uid_or_a_title(pi: Visitor, demo) -> None:
+async def test_no_log_holds_a_token_a_uid_or_a_title(pi: Visitor, demo: Demo) -> None:
     """Invariant 9."""
     await pi.portal("open", app="jupyterlab", proposal="2026-0142")
     token = await pi.token()
     home = await pi.get(PORTAL)
     log = demo.log_text()
     assert "jupyterlab-2026-0142" in log
-    for secret in (token, pi_form(home.text), "Trace elements", "61001", "62001"):
+    login = pi.cookie("jupyterhub-session-id")
+    assert login
+    for secret in (token, pi_form(home.text), login, "Trace elements", "61001", "62001"):
         assert secret not in log, secret
 
 

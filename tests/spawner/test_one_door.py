@@ -4,13 +4,14 @@ For each: what the asker is told, that no session runs, that no record of the hu
 later start could use, and that the log holds no traceback.
 """
 
-import contextlib
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from daas_demo import leftovers
+from tests.conftest import Demo
 from tests.visitor import Visitor
 
 OPTIONS = {"app": "pymca", "machine": "small", "proposals": ["2026-0142"]}
@@ -47,7 +48,7 @@ PEOPLE = ["pi", "contact"]  # a person, and an administrator
 
 
 @pytest.fixture(params=PEOPLE, ids=["a person", "an administrator"])
-async def asker(request: pytest.FixtureRequest, demo) -> AsyncIterator[Visitor]:
+async def asker(request: pytest.FixtureRequest, demo: Demo) -> AsyncIterator[Visitor]:
     async with Visitor(demo.url) as visitor:
         await visitor.sign_in(request.param)
         yield visitor
@@ -61,7 +62,7 @@ async def sessions(visitor: Visitor) -> dict[str, object]:
     return servers
 
 
-async def nothing_happened(visitor: Visitor, demo, log_before: str) -> None:
+async def nothing_happened(visitor: Visitor, demo: Demo, log_before: str) -> None:
     """A person's refused start leaves no record; nobody's leaves a traceback."""
     left = await sessions(visitor)
     assert not any(model["ready"] or model["pending"] for model in left.values())
@@ -73,7 +74,7 @@ async def nothing_happened(visitor: Visitor, demo, log_before: str) -> None:
 
 
 @pytest.mark.parametrize("path", GETS)
-async def test_a_mere_link_starts_nothing(asker: Visitor, demo, path: str) -> None:
+async def test_a_mere_link_starts_nothing(asker: Visitor, demo: Demo, path: str) -> None:
     before = demo.log_text()
     answer = await asker.get(path.format(who=asker.who))
     assert answer.status < 500, answer
@@ -81,7 +82,7 @@ async def test_a_mere_link_starts_nothing(asker: Visitor, demo, path: str) -> No
 
 
 @pytest.mark.parametrize("path", POSTS)
-async def test_a_form_to_the_hub_starts_nothing(asker: Visitor, demo, path: str) -> None:
+async def test_a_form_to_the_hub_starts_nothing(asker: Visitor, demo: Demo, path: str) -> None:
     await asker.get("/hub/token")
     before = demo.log_text()
     form = {"_xsrf": asker.xsrf, **{f"opt-{key}": str(value) for key, value in OPTIONS.items()}}
@@ -94,7 +95,7 @@ async def test_a_form_to_the_hub_starts_nothing(asker: Visitor, demo, path: str)
 @pytest.mark.parametrize("server", [f"servers/{NAME}", "server"], ids=["named", "default"])
 @pytest.mark.parametrize("with_token", [True, False], ids=["token", "cookie"])
 async def test_the_hubs_api_starts_nothing(
-    asker: Visitor, demo, server: str, body: object, with_token: bool
+    asker: Visitor, demo: Demo, server: str, body: object, with_token: bool
 ) -> None:
     token = await asker.token() if with_token else ""
     await asker.get("/hub/token")
@@ -106,7 +107,7 @@ async def test_the_hubs_api_starts_nothing(
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
-async def test_nobody_can_lay_options_in_wait(asker: Visitor, demo, method: str) -> None:
+async def test_nobody_can_lay_options_in_wait(asker: Visitor, demo: Demo, method: str) -> None:
     """Hub 6 lets a server be configured without starting it; the start is refused all the same."""
     await asker.get("/hub/token")
     before = demo.log_text()
@@ -116,7 +117,7 @@ async def test_nobody_can_lay_options_in_wait(asker: Visitor, demo, method: str)
     await nothing_happened(asker, demo, before)
 
 
-async def test_an_administrator_cannot_start_another_persons_session(demo) -> None:
+async def test_an_administrator_cannot_start_another_persons_session(demo: Demo) -> None:
     async with Visitor(demo.url) as contact, Visitor(demo.url) as pi:
         await pi.sign_in("pi")
         await contact.sign_in("contact")
@@ -131,7 +132,7 @@ async def test_an_administrator_cannot_start_another_persons_session(demo) -> No
         await contact.api("DELETE", f"/users/pi/servers/{NAME}", body={"remove": True})
 
 
-async def test_options_left_in_the_hubs_database_do_not_start_a_session(demo) -> None:
+async def test_options_left_in_the_hubs_database_do_not_start_a_session(demo: Demo) -> None:
     """Stopped from the administrators' page, the options stay; its Start button sends no body."""
     async with Visitor(demo.url) as contact, Visitor(demo.url) as newcomer:
         await newcomer.sign_in("newcomer")
@@ -151,7 +152,7 @@ async def test_options_left_in_the_hubs_database_do_not_start_a_session(demo) ->
         assert await sessions(newcomer) == {}
 
 
-async def test_a_persons_token_holds_no_more_than_she_does(demo) -> None:
+async def test_a_persons_token_holds_no_more_than_she_does(demo: Demo) -> None:
     async with Visitor(demo.url) as pi:
         await pi.sign_in("pi")
         token = await pi.token()
@@ -164,13 +165,13 @@ async def test_a_persons_token_holds_no_more_than_she_does(demo) -> None:
         assert (await pi.api("GET", "/users/contact", token)).status in {403, 404}
 
 
-async def test_the_sessions_own_token_starts_nothing(demo) -> None:
+async def test_the_sessions_own_token_starts_nothing(demo: Demo) -> None:
     """The token that lies in a session's environment, taken out by its owner."""
     async with Visitor(demo.url) as pi:
         await pi.sign_in("pi")
         await pi.portal("open", app="jupyterlab", proposal="2026-0142")
         try:
-            token = token_inside("jupyterlab-2026-0142")
+            token = token_inside("jupyterlab-2026-0142", demo)
             tried = await pi.api("POST", "/users/pi/servers/x", token, {"user_options": OPTIONS})
             assert tried.status == 403
             assert (await pi.api("GET", "/users/contact", token)).status in {403, 404}
@@ -178,11 +179,11 @@ async def test_the_sessions_own_token_starts_nothing(demo) -> None:
             await pi.portal("stop", session="jupyterlab-2026-0142")
 
 
-def token_inside(name: str) -> str:
-    """Return the token that lies in the environment of a session's program."""
-    for file in Path("/proc").glob("[0-9]*/environ"):
-        with contextlib.suppress(OSError):
-            variables = file.read_bytes().decode("utf-8", "replace").split("\0")
+def token_inside(name: str, demo: Demo) -> str:
+    """Return the token that lies in the environment of a session of this demo."""
+    for supervisor in leftovers.processes_of(demo.run):
+        for sandbox in Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split():
+            variables = Path(f"/proc/{sandbox}/environ").read_bytes().decode().split("\0")
             if f"JUPYTERHUB_SERVER_NAME={name}" in variables:
                 found = [line for line in variables if line.startswith("JUPYTERHUB_API_TOKEN=")]
                 return found[0].partition("=")[2]

@@ -115,6 +115,13 @@ def test_the_desktop_apps_are_tiles_in_the_launcher() -> None:
     assert tiles[0]["icon"] == "/opt/daas/apps/pymca/icon.svg"
 
 
+def test_two_proposals_sessions_do_not_share_their_open_tabs() -> None:
+    folders = {
+        plan("jupyterlab", id_).environment["JUPYTERLAB_WORKSPACES_DIR"] for id_ in ("p-1", "p-2")
+    }
+    assert len(folders) == 2
+
+
 def test_limits_are_those_of_the_machine() -> None:
     limits = plan("pymca").limits
     assert (limits.cpus, limits.memory_bytes) == (2, 4 * 2**30)
