@@ -167,7 +167,7 @@ class DaasAuthenticator(AuthenticatorSettings):
 
     async def authorization_url(self, flow: LoginFlow) -> str:
         """Return where to send the browser for *flow*."""
-        client = self.ways.client(flow.provider)
+        client = await self.ways.working_client(flow.provider)
         return await client.authorization_url(
             flow, self._redirect_uri_of(client.provider), self.extra_authorize_params
         )

@@ -33,26 +33,26 @@ class Kept(Generic[Value]):
 
     async def current(self) -> Value:
         """Return the value; raises what *fetch* raises."""
-        return await self._at_most(OLDEST_SECONDS, self._clock())
+        now = self._clock()
+        return await self._since(now - OLDEST_SECONDS, now)
 
     async def newer(self) -> Value:
         """Return the value, asked for anew unless that was done within the last 30 s."""
-        return await self._at_most(
-            SHORTEST_REFETCH_SECONDS, self._clock() - SHORTEST_REFETCH_SECONDS
-        )
+        recently = self._clock() - SHORTEST_REFETCH_SECONDS
+        return await self._since(recently, recently)
 
     async def anew(self) -> Value:
         """Return the value, asked for anew. A failure leaves what is kept."""
-        async with self._lock:
-            return await self._ask()
+        now = self._clock()
+        return await self._since(now, now)
 
-    async def _at_most(self, age: float, failed_since: float) -> Value:
+    async def _since(self, made: float, failed: float) -> Value:
         async with self._lock:
             # What came while we waited for the lock, be it a failure, is our answer as well:
             # else a hundred clicks on a provider that is down would wait in a row.
-            if self._value is not None and self._clock() - self._made_at < age:
+            if self._value is not None and self._made_at > made:
                 return self._value
-            if self._failure is not None and self._failed_at > failed_since:
+            if self._failure is not None and self._failed_at > failed:
                 raise self._failure.with_traceback(None)
             return await self._ask()
 

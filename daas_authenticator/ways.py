@@ -58,6 +58,13 @@ class Ways:
             )
         return client
 
+    async def working_client(self, provider_id: str) -> OpenIDClient:
+        """Return the client to begin a login with; asks first when it was out of order."""
+        client = self.client(provider_id)
+        if provider_id in self._broken:
+            await client.check()
+        return client
+
     def client_of(self, provider_id: str, issuer: str) -> OpenIDClient | None:
         """Return the client that knows a login of before; None when that way was taken away."""
         client = self._clients.get(provider_id)
