@@ -14,6 +14,8 @@ from daas_authenticator.client import OpenIDClient
 from daas_authenticator.providers import Provider
 from daas_model.errors import BadRequest, DaasError, LoginFailed
 
+_RETRY_SECONDS = 10
+
 
 @dataclass(frozen=True, slots=True)
 class Way:
@@ -90,10 +92,10 @@ class Ways:
         return ways[0] if len(ways) == 1 else None
 
     async def look_after(self, seconds: float) -> None:
-        """Ask every provider, now and every *seconds*, until cancelled."""
+        """Ask every provider, now and every *seconds*, sooner while one is out of order."""
         while True:
             await self.check()
-            await asyncio.sleep(seconds)
+            await asyncio.sleep(min(seconds, _RETRY_SECONDS) if self._broken else seconds)
 
     async def check(self) -> None:
         """Ask every provider once, at the same time. Each has its own time limit."""
