@@ -34,15 +34,23 @@ class SignInPage(HubLoginHandler):
 
     async def get(self) -> None:
         """Show the ways, or go on when the person is signed in or there is one way only."""
-        way = self.authenticator.ways.only_way()
-        signs_in = way and not way.out_of_order and self.authenticator.auto_login
-        if signs_in and not self.current_user:
-            self.redirect(self._address(way.path))
-            return
         if self.current_user:
             await super().get()
+        elif self.authenticator.auto_login and await self._only_way_works():
+            self.redirect(self._address(self.authenticator.ways.only_way().path))
         else:
             self.finish(await self._render())
+
+    async def _only_way_works(self) -> bool:
+        ways = self.authenticator.ways
+        way = ways.only_way()
+        if way is None:
+            return False
+        try:
+            await ways.working_client(way.id)
+        except DaasError:
+            return False
+        return True
 
     def post(self) -> None:
         """Refuse: nobody types a password here."""

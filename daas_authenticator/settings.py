@@ -68,7 +68,7 @@ class AuthenticatorSettings(GenericOAuthenticator):
         60.0,
         min=0.1,
         help="""How often each provider is asked whether it works, in seconds; the sign-in page
-        says which one does not. While one does not, at least every 10 s. Example: 300.""",
+        says which one does not. While one does not, at least every 5 s. Example: 300.""",
     ).tag(config=True)
 
     support_contact = Unicode(

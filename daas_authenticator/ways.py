@@ -14,7 +14,7 @@ from daas_authenticator.client import OpenIDClient
 from daas_authenticator.providers import Provider
 from daas_model.errors import BadRequest, DaasError, LoginFailed
 
-_RETRY_SECONDS = 10
+_RETRY_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Ways:
         self.issuers = frozenset(provider.issuer for provider in found)
         self._clients = {p.id: make_client(p) for p in found if p.enabled}
         self._log = log
-        self._broken: set[str] = set()
+        self._broken: dict[str, DaasError] = {}
 
     def __bool__(self) -> bool:
         return bool(self._clients)
@@ -64,7 +64,9 @@ class Ways:
         """Return the client to begin a login with; asks first when it was out of order."""
         client = self.client(provider_id)
         if provider_id in self._broken:
-            await client.check()
+            await self._check(client)
+        if provider_id in self._broken:
+            raise self._broken[provider_id].with_traceback(None)
         return client
 
     def client_of(self, provider_id: str, issuer: str) -> OpenIDClient | None:
@@ -108,8 +110,7 @@ class Ways:
         except DaasError as error:
             if name not in self._broken:
                 self._log.warning("Signing in by %s is out of order: %s", name, error.detail)
-            self._broken.add(name)
+            self._broken[name] = error
         else:
-            if name in self._broken:
+            if self._broken.pop(name, None):
                 self._log.info("Signing in by %s works again.", name)
-            self._broken.discard(name)

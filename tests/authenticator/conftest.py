@@ -128,14 +128,14 @@ class LyingProvider:
         return f"{query['redirect_uri']}?{urlencode({'code': code, 'state': query['state']})}"
 
     def tokens(self, form: dict[str, str]) -> dict[str, Any] | None:
-        nonce = ""
+        nonce: str | None = None
         if form["grant_type"] == "authorization_code":
             flow = self.flows.pop(form["code"], None)
             digest = hashlib.sha256(form["code_verifier"].encode()).digest()
             challenge = base64.urlsafe_b64encode(digest).decode().rstrip("=")
             if flow is None or flow["code_challenge"] != challenge:
                 return None
-            nonce = flow["nonce"]
+            nonce = flow.get("nonce")
         elif form.get("refresh_token") not in self.refresh_tokens:
             return None
         now = int(time.time())
