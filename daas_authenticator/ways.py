@@ -96,7 +96,10 @@ class Ways:
     async def look_after(self, seconds: float) -> None:
         """Ask every provider, now and every *seconds*, sooner while one is out of order."""
         while True:
-            await self.check()
+            try:
+                await self.check()
+            except Exception:  # looking after them must not end while the hub runs
+                self._log.exception("Asking the providers ended in an error of ours.")
             await asyncio.sleep(min(seconds, _RETRY_SECONDS) if self._broken else seconds)
 
     async def check(self) -> None:

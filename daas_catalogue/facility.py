@@ -109,7 +109,7 @@ def read_apps(folder: Path) -> Apps:
     for file in sorted(folder.glob("*/app.yaml")):
         try:
             app = App.parse(file.parent.name, yaml.safe_load(file.read_text("utf-8")))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError, Malformed) as error:
+        except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
             raise CatalogueProblem(
                 f"The app in {file} cannot be read: {' '.join(str(error).split())}.",
                 "Mend the file or remove its folder.",

@@ -107,7 +107,8 @@ class FilesCatalogue(Configurable):
             if file in self._read and self._read[file][0] == stamp:
                 return self._read[file][1]
             proposal: Proposal | None = self._parse(file, status.st_size)
-        except (OSError, UnicodeDecodeError, yaml.YAMLError, Malformed) as error:
+        # PyYAML raises more than its own error: a date of month 13, a thousand brackets.
+        except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
             log.error(
                 "The proposal in %s cannot be read and is not shown: %s. Mend the file.",
                 file,
@@ -118,6 +119,8 @@ class FilesCatalogue(Configurable):
         return proposal
 
     def _parse(self, file: Path, size: int) -> Proposal:
+        if not file.is_file():  # a pipe would be read for ever
+            raise Malformed("it is not a file")
         if size > LARGEST_FILE:
             raise Malformed(f"it is larger than {LARGEST_FILE // 1024} KiB")
         proposal = parse_proposal(yaml.safe_load(file.read_text("utf-8")), self.layout)

@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import os
 import secrets
+import shlex
 import shutil
 import signal
 import socket
@@ -37,7 +38,7 @@ class CannotRun(Exception):
 def main() -> int:
     """Run the demo until Ctrl-C; return the exit status."""
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
-    parser.add_argument("--port", type=int, default=8000, help="port on 127.0.0.1")
+    parser.add_argument("--port", type=port_number, default=8000, help="port on 127.0.0.1")
     parser.add_argument("--folder", type=Path, default=REPOSITORY / ".demo", help="its data")
     options = parser.parse_args()
     for number in (signal.SIGTERM, signal.SIGINT):  # SIGINT may be inherited as ignored
@@ -70,6 +71,13 @@ def main() -> int:
             leftovers.end(run)
             shutil.rmtree(run, ignore_errors=True)
     return 0
+
+
+def port_number(text: str) -> int:
+    """Return *text* as a port. Raises `ArgumentTypeError` with what a port is."""
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"{text} is no port; choose one from 1024 to 65535")
+    return int(text)
 
 
 def _interrupt(*_: object) -> None:
@@ -123,8 +131,9 @@ def check(port: int, run: Path) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
+            other = port % 65535 + 1
             raise CannotRun(
-                f"port {port} is taken or not allowed. Choose another: make demo PORT={port + 1}"
+                f"port {port} is taken or not allowed. Choose another: make demo PORT={other}"
             ) from error
 
 
@@ -132,14 +141,14 @@ def hub_environment(port: int, folder: Path, run: Path) -> dict[str, str]:
     """Return the environment in which the hub starts."""
     state = folder / "state"
     node = (REPOSITORY / ".node" / "node").resolve()
-    proxy = REPOSITORY / ".node" / "node_modules" / "configurable-http-proxy"
+    proxy = REPOSITORY / ".node" / "proxy.mjs"
     return {
         **{name: os.environ[name] for name in ("PATH", "LANG", "HOME") if name in os.environ},
         **hub_secrets(state),
         "DAAS_RUN": str(run),
         "DAAS_STATE": str(state),
         "DAAS_URL": f"http://127.0.0.1:{port}/",
-        "DAAS_PROXY": f"{node} {proxy / 'bin' / 'configurable-http-proxy'}",
+        "DAAS_PROXY": shlex.join([str(node), str(proxy)]),
         "DAAS_SETTINGS": str(REPOSITORY / "daas_demo" / "settings.py"),
         "DAAS_DEMO_FOLDER": str(folder),
         "DAAS_DEMO_CLIENT_SECRET": secrets.token_urlsafe(32),
@@ -148,7 +157,8 @@ def hub_environment(port: int, folder: Path, run: Path) -> dict[str, str]:
 
 def start_hub(environment: dict[str, str], folder: Path) -> subprocess.Popen[bytes]:
     """Start the hub; its log goes to `hub.log` in *folder*."""
-    with (folder / "hub.log").open("ab") as log:
+    descriptor = os.open(folder / "hub.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    with os.fdopen(descriptor, "ab") as log:
         return subprocess.Popen(
             [sys.executable, "-m", "jupyterhub", "-f", str(REPOSITORY / "jupyterhub_config.py")],
             env=environment,

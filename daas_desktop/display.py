@@ -109,10 +109,13 @@ class Display:
                 "matchbox-window-manager is missing: install it in the image."
             ) from None
 
+    def keep_window_manager(self) -> None:
+        """Start the window manager again if it has ended: without it no window fills the screen."""
+        if self._wm is not None and self._wm.poll() is not None:
+            self.start_window_manager()
+
     def alive(self) -> bool:
         """Say whether the X server runs; without it there is no session."""
-        if self._wm is not None:
-            self._wm.poll()
         return self._x is not None and self._x.poll() is None
 
     def last_words(self) -> str:

@@ -69,6 +69,8 @@ class Notebook(JupyterHubSingleUser):
         # The address of a unix socket is no host name.
         config.ServerApp.ip = "localhost"
         config.ServerApp.port = 0
+        # For so long a login that has ended may still see a page; the hub's default is 300 s.
+        config.HubOAuth.cache_max_age = 30
         config.ServerProxy.servers = {tile.name: proxy_entry(tile) for tile in tiles}
         config.LabApp.news_url = None
         config.LabApp.check_for_updates_class = (

@@ -249,6 +249,8 @@ class Desktop:
                 "the X server has ended: %s", self._display.last_words()
             )
             self._stop.set()
+        else:
+            self._display.keep_window_manager()
 
     def _changed(self) -> None:
         phase = self._program.state.phase

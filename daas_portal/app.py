@@ -9,10 +9,9 @@ from typing import Any
 from urllib.parse import urlparse
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from jupyterhub.services.auth import HubOAuthCallbackHandler
+from jupyterhub.services.auth import HubOAuth
 from tornado.httpserver import HTTPServer
 from tornado.web import Application as WebApplication
-from tornado.web import StaticFileHandler
 from traitlets import List, Unicode
 from traitlets.config import Application
 
@@ -23,6 +22,9 @@ from daas_portal.events import Events, Watches
 from daas_portal.hub import HubClient
 from daas_portal.lifetime import until_ended
 from daas_portal.opening import Opener
+
+#: For so long a login that has ended may still see a page; the hub's default is 300.
+LOGIN_KEPT_SECONDS = 30
 
 
 class PortalApp(Application):
@@ -88,6 +90,7 @@ class PortalApp(Application):
     def web_application(self, prefix: str, api_url: str, token: str) -> WebApplication:
         """Return the pages under *prefix*, talking to the hub at *api_url*."""
         hub = HubClient(api_url, token)
+        HubOAuth.instance(cache_max_age=LOGIN_KEPT_SECONDS, cookie_options={"SameSite": "Lax"})
         settings: dict[str, Any] = {
             "portal": pages.Portal(
                 facility=self.facility,
@@ -115,8 +118,8 @@ class PortalApp(Application):
                 (f"{prefix}sessions/([a-z0-9-]+)/?", pages.Session),
                 (f"{prefix}events/?", Events),
                 (f"{prefix}apps/([^/]+)/icon", pages.Icon),
-                (f"{prefix}static/(.*)", StaticFileHandler, {"path": static}),
-                (f"{prefix}oauth_callback", HubOAuthCallbackHandler),
+                (f"{prefix}static/(.*)", pages.Static, {"path": static}),
+                (f"{prefix}oauth_callback", pages.Callback),
                 (".*", pages.NotFound),
             ],
             **settings,

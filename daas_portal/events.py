@@ -102,7 +102,8 @@ class Events(HubOAuthenticated, RequestHandler):
             watches.leave(user["name"], page)
 
     async def _send(self, page: asyncio.Queue[States]) -> None:
-        while True:
+        # Asked again each time: a login that has ended hears no more.
+        while await self.hub_auth.get_user(self, sync=False) is not None:
             try:
                 async with asyncio.timeout(HEARTBEAT_SECONDS):
                     states = await page.get()

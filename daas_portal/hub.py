@@ -6,6 +6,7 @@ the portal's own; it can start, see and stop sessions and nothing else.
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,12 @@ from jupyterhub.httpclient import fetch
 from daas_model.errors import BadRequest, DaasError, HubUnavailable
 from daas_model.launch import LaunchRequest
 
-TIMEOUT = aiohttp.ClientTimeout(total=60)
+#: A start may take its time; everything else is quick or the hub is ill.
+START_TIMEOUT = aiohttp.ClientTimeout(total=60)
+TIMEOUT = aiohttp.ClientTimeout(total=10)
+
+#: How the spawner ends its sentences: with the error's code.
+_CODE = re.compile(r"\s*\[(DAAS-[A-Z-]+)\]\s*\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +156,7 @@ class HubClient:
                 method=method,
                 headers=self._headers,
                 json=body,
-                timeout=TIMEOUT,
+                timeout=START_TIMEOUT if method == "POST" else TIMEOUT,
                 raise_for_status=False,
             )
             async with answer:
@@ -175,6 +181,13 @@ def _refused(status: int, text: str) -> DaasError:
         message = ""
     if not message:
         return HubUnavailable("The hub could not do this.", detail=f"status {status}: {text[:200]}")
-    refused = Refused(message)
-    refused.status = status
-    return refused
+    return refused(message, status)
+
+
+def refused(message: str, status: int = Refused.status) -> Refused:
+    """Return the hub's refusal, with the code that stands at the end of the spawner's sentence."""
+    code = _CODE.search(message)
+    error = Refused(message[: code.start()] if code else message)
+    error.code = code[1] if code else Refused.code
+    error.status = status
+    return error

@@ -12,7 +12,7 @@ from daas_model.errors import DaasError
 from daas_model.launch import LaunchRequest, display_name
 from daas_model.people import Person
 from daas_model.proposals import Proposal
-from daas_portal.hub import HubClient, HubSession, Refused
+from daas_portal.hub import HubClient, HubSession, Refused, refused
 
 #: A start that takes longer shows its progress on a page of its own.
 PATIENCE_SECONDS = 2.0
@@ -69,7 +69,7 @@ class Opener:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 async for step in self._hub.progress(person.name, request.server_name):
                     if step.failed:
-                        raise Refused(step.message.removeprefix("Spawn failed: "))
+                        raise refused(step.message.removeprefix("Spawn failed: "))
                     if step.ready:
                         break
         return await self.running(person, request)

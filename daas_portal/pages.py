@@ -8,11 +8,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 from jinja2 import Environment
-from jupyterhub.services.auth import HubOAuthenticated
-from tornado.web import HTTPError, RequestHandler, authenticated
+from jupyterhub.services.auth import HubOAuthCallbackHandler, HubOAuthenticated
+from tornado.web import HTTPError, RequestHandler, StaticFileHandler, authenticated
 
 from daas_catalogue.facility import Facility
-from daas_model.errors import BadRequest, DaasError
+from daas_model.errors import BadRequest, DaasError, HubUnavailable
 from daas_model.launch import LaunchRequest
 from daas_model.people import Person
 from daas_portal import views
@@ -86,7 +86,17 @@ class Page(HubOAuthenticated, RequestHandler):
 
     async def prepare(self) -> None:
         """Ask the hub who this is without holding up other pages."""
-        self.current_user = await self.hub_auth.get_user(self, sync=False)
+        try:
+            self.current_user = await self.hub_auth.get_user(self, sync=False)
+        except HTTPError as error:
+            if error.status_code < 500:
+                raise
+            raise HubUnavailable("The portal cannot reach the hub just now.") from error
+
+    def check_xsrf_cookie(self) -> None:
+        """Ask for the form's token, but not of a script: nobody's browser adds this header."""
+        if "Authorization" not in self.request.headers:
+            super().check_xsrf_cookie()
 
     def show(self, template: str, **values: Any) -> None:  # a template takes anything
         """Answer with a page."""
@@ -276,6 +286,24 @@ class Icon(Page):
         self.set_header("Content-Type", kind)
         self.set_header("Cache-Control", "public, max-age=3600")
         self.finish(file.read_bytes())
+
+
+class Static(Page, StaticFileHandler):
+    """`/static/…`: the pages' own files, the same for everybody."""
+
+    async def prepare(self) -> None:
+        """Ask nobody's name."""
+
+    def set_extra_headers(self, path: str) -> None:  # noqa: ARG002  tornado's signature
+        """Let browsers keep them for an hour."""
+        self.set_header("Cache-Control", "public, max-age=3600")
+
+
+class Callback(Page, HubOAuthCallbackHandler):
+    """`/oauth_callback`: the end of a sign-in, with errors as sentences."""
+
+    async def prepare(self) -> None:
+        """Nobody is signed in yet."""
 
 
 class NotFound(Page):

@@ -24,13 +24,12 @@ def configure(c: Any, *, run_folder: Path, state_folder: Path) -> None:
     c.JupyterHub.load_roles = roles()
     c.DaasSpawner.run_folder = str(run_folder)
     c.DaasSpawner.log_folder = str(state_folder / "session-logs")
-    # Sessions see the folder of this socket and nothing else of the hub's; they run as other
-    # users, so the socket is open to all who can see it. The proxy's API is for the hub alone.
-    (run_folder / "hub").mkdir(parents=True, exist_ok=True, mode=0o755)
+    # Sessions reach this socket through a relay each; nobody else but proxy and portal does.
+    (run_folder / "hub").mkdir(parents=True, exist_ok=True, mode=0o700)
     hub = f"http+unix://{quote(str(run_folder / 'hub' / 'hub.sock'), safe='')}"
     c.JupyterHub.hub_bind_url = hub
     c.JupyterHub.hub_connect_url = hub
-    c.JupyterHub.hub_socket_mode = 0o666
+    c.JupyterHub.hub_socket_mode = 0o600
     proxy = quote(str(run_folder / "proxy.sock"), safe="")
     c.ConfigurableHTTPProxy.api_url = f"http+unix://{proxy}"
 

@@ -1,6 +1,7 @@
 """What a back end must do: render one plan for its engine, and watch it."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Protocol
 
 from daas_spawner.plan import SessionPlan
@@ -12,6 +13,11 @@ State = dict[str, Any]
 
 class Backend(Protocol):
     """Runs one session."""
+
+    @property
+    def hub_folder(self) -> Path:
+        """The folder on this machine that holds the session's socket to the hub."""
+        ...
 
     async def start(self, plan: SessionPlan) -> str:
         """Start the session and return its URL once its server answers.

@@ -132,7 +132,7 @@ class DaasSpawner(Spawner):
         environment = Path(self.session_environment)
         return Surroundings(
             environment_folder=PurePosixPath(environment),
-            hub_folder=PurePosixPath(self.run_folder) / "hub",
+            hub_folder=PurePosixPath(self.backend.hub_folder),
             apps_folder=PurePosixPath(Path(self.facility.apps_folder).resolve()),
             examples=PurePosixPath(self.examples_folder) if self.examples_folder else None,
             extra_mounts=interpreter_mounts(environment),

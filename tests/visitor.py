@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import unescape
+from http.cookies import Morsel
 from typing import Any
 from urllib.parse import urljoin
 
@@ -90,6 +91,10 @@ class Visitor:
         """Return one of the hub's cookies, empty when there is none."""
         cookies = self._http.cookie_jar.filter_cookies(URL(urljoin(self.url, "/hub/")))
         return cookies[name].value if name in cookies else ""
+
+    def cookies(self) -> list[Morsel[str]]:
+        """Return all cookies with what they say of themselves."""
+        return list(self._http.cookie_jar)
 
     async def _ask(self, method: str, path: str, **more: Any) -> Answer:
         address = URL(urljoin(self.url, path), encoded=True)

@@ -14,7 +14,7 @@ else
     ln -sfn "$home/bin/node" .node/node
     install() { .node/node "$home/lib/node_modules/npm/bin/npm-cli.js" "$@"; }
 fi
-cp package.json .node/package.json
+cp package.json tools/proxy.mjs .node/
 PATH="$PWD/.node:$PATH" install install --prefix .node --no-audit --no-fund --loglevel=error --no-update-notifier >.node/npm.log 2>&1 || {
     tail -n 5 .node/npm.log
     echo "npm could not install the proxy. Check the connection to the npm registry, then try again."

@@ -9,6 +9,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable
@@ -19,9 +20,10 @@ from jupyterhub.httpclient import fetch
 
 from daas_model.errors import EngineProblem, StorageProblem
 from daas_spawner.backend import State
-from daas_spawner.local.processes import Process
+from daas_spawner.local.limits import Group, hierarchies
+from daas_spawner.local.processes import Process, read_process
 from daas_spawner.local.sandbox import render
-from daas_spawner.local.supervisor import FILES
+from daas_spawner.local.supervisor import FILES, IN_THE_WAY, NO_HOME
 from daas_spawner.plan import SessionPlan
 
 #: A session that does not answer by then is ended. Cold disks and full machines are slow.
@@ -35,16 +37,19 @@ class LocalBackend:
 
     def __init__(self, name: str, run_folder: Path, log_folder: Path, base_url: str) -> None:
         self._name = name
-        key = hashlib.sha256(name.encode()).hexdigest()[:12]
+        # The run folder is part of it: two hubs of one machine share its control groups.
+        key = hashlib.sha256(f"{run_folder}\0{name}".encode()).hexdigest()[:12]
         self._folder = run_folder / "sessions" / key
-        self._log_file = log_folder / (name.replace("/", "-") + ".log")
+        self._hub = run_folder / "hub" / "hub.sock"
+        self._log_file = log_folder / f"{name}.log"
         self._base_url = base_url
         self._process: Process | None = None
+        self._watched = -1
 
     async def start(self, plan: SessionPlan) -> str:
         """Start the session; see `daas_spawner.backend.Backend`."""
         try:
-            await asyncio.to_thread(self._prepare)
+            await self._prepare()
             supervisor = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-I",
@@ -95,16 +100,17 @@ class LocalBackend:
                 await task
         if not ready:
             raise EngineProblem(
-                "The app did not start. Your data is not affected.",
-                detail=f"see {self._log_file}: {_last_lines(self._log_file)}",
+                "The app did not start.",
+                detail=f"its last words are in {self._log_file}",
             )
         supervisor.stdin.write(b"keep\n")
         await supervisor.stdin.drain()
         supervisor.stdin.close()
 
     def is_running(self) -> bool:
-        """Return whether the supervisor runs: one small read of /proc."""
-        return self._process is not None and self._process.alive
+        """Return whether the supervisor runs and has its socket: two small looks."""
+        alive = self._process is not None and self._process.alive
+        return alive and (self._folder / "s").exists()
 
     def watch(self, ended: Callable[[], None]) -> None:
         """Call *ended* when the supervisor ends; see `daas_spawner.backend.Backend`."""
@@ -117,23 +123,24 @@ class LocalBackend:
             return
 
         def gone() -> None:
-            loop.remove_reader(descriptor)
-            os.close(descriptor)
+            self._unwatch()
             ended()
 
+        self._watched = descriptor
         loop.add_reader(descriptor, gone)
+
+    def _unwatch(self) -> None:
+        if self._watched >= 0:
+            asyncio.get_running_loop().remove_reader(self._watched)
+            os.close(self._watched)
+            self._watched = -1
 
     async def stop(self) -> None:
         """End the session; see `daas_spawner.backend.Backend`."""
-        if self._process is None:
-            return
-        self._process.signal(signal.SIGTERM)
-        for _ in range(int(END_SECONDS / 0.05)):
-            if not self._process.alive:
-                return
-            await asyncio.sleep(0.05)
-        # bubblewrap dies with its supervisor, and everything inside with bubblewrap.
-        self._process.signal(signal.SIGKILL)
+        self._unwatch()
+        if self._process is not None:
+            await end(self._process)
+            await asyncio.to_thread(clear, self._folder)
 
     def state(self) -> State:
         """Return the supervisor's number and start time."""
@@ -145,19 +152,30 @@ class LocalBackend:
             self._process = Process(int(state["pid"]), int(state["started"]))
 
     @property
+    def hub_folder(self) -> Path:
+        """The folder that the session sees for the hub: its own socket to it, and nothing else."""
+        return self._folder / "hub"
+
+    @property
     def _url(self) -> str:
         return f"http+unix://{quote(str(self._folder / 's'), safe='')}"
 
-    def _prepare(self) -> None:
-        """End what an earlier hub left under this name, and make an empty folder."""
-        self._folder.parent.mkdir(parents=True, exist_ok=True)
-        self._log_file.parent.mkdir(parents=True, exist_ok=True)
-        self._folder.mkdir(mode=0o700, exist_ok=True)
-        for left in self._folder.iterdir():
-            left.unlink()
+    async def _prepare(self) -> None:
+        """End what a hub that forgot it has left under this name, and make an empty folder."""
+        left = await asyncio.to_thread(read_process, self._folder / "pid")
+        if left is not None:
+            await end(left)
+        await asyncio.to_thread(self._make_folders)
+
+    def _make_folders(self) -> None:
+        clear(self._folder)
+        self._folder.mkdir(parents=True, mode=0o700)
+        self.hub_folder.mkdir()
+        self.hub_folder.chmod(0o755)
+        self._log_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def _order(self, plan: SessionPlan) -> str:
-        """What the supervisor reads: no secret and no number of a person on a command line."""
+        """What the supervisor reads on its standard input: no secret on a command line."""
         as_root = os.geteuid() == 0
         if not as_root:
             plan = _as_caller(plan)
@@ -170,6 +188,8 @@ class LocalBackend:
                 "environment": dict(plan.environment),
                 "limits": dataclasses.asdict(plan.limits),
                 "account": {"uid": plan.account.uid, "gid": plan.account.gid},
+                "home": str(plan.mounts[0].source),
+                "hub": str(self._hub),
                 "log": str(self._log_file),
             }
         )
@@ -200,21 +220,39 @@ def _as_caller(plan: SessionPlan) -> SessionPlan:
 def _engine_problem(reason: str) -> EngineProblem | StorageProblem:
     if "No space left" in reason:
         return EngineProblem(
-            "The machine's disk is full, so nothing was started. Your data is not affected.",
-            "Tell your facility's support the code.",
+            "The machine's disk is full, so nothing was started.",
             detail=reason,
         )
-    if "is in the way" in reason:
+    if NO_HOME in reason:
+        return StorageProblem(
+            "Your home folder is missing, is not yours, or cannot be written.", detail=reason
+        )
+    if IN_THE_WAY in reason:
         return StorageProblem(
             "A file in your home folder has the name of a folder that the portal needs.",
             "Rename “Proposals” or “Examples” in your home folder, then open the app again.",
         )
-    return EngineProblem(
-        "This machine could not start the session. Your data is not affected.", detail=reason
-    )
+    return EngineProblem("This machine could not start the session.", detail=reason)
 
 
-def _last_lines(file: Path, lines: int = 20) -> str:
-    with contextlib.suppress(OSError):
-        return " | ".join(file.read_text("utf-8", "replace").splitlines()[-lines:])
-    return "no output"
+async def end(process: Process) -> None:
+    """End a supervisor, and so its session; return when it is gone."""
+    process.signal(signal.SIGTERM)
+    if not await _gone(process, END_SECONDS):
+        # bubblewrap dies with its supervisor, and everything inside with bubblewrap.
+        process.signal(signal.SIGKILL)
+        await _gone(process, END_SECONDS)
+
+
+async def _gone(process: Process, seconds: float) -> bool:
+    for _ in range(int(seconds / 0.05)):
+        if not process.alive:
+            return True
+        await asyncio.sleep(0.05)
+    return False
+
+
+def clear(folder: Path) -> None:
+    """Remove what a supervisor that was killed could not: its folder and its cgroup. Blocks."""
+    shutil.rmtree(folder, ignore_errors=True)
+    Group(folder.name, hierarchies()).remove()

@@ -6,6 +6,7 @@ what cannot be limited on this machine.
 
 import contextlib
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,11 +97,11 @@ class Group:
             (folder / "cgroup.procs").write_text(str(os.getpid()), "ascii")
 
     def remove(self) -> None:
-        """Remove the group once it is empty."""
-        for _, folder in self._places:
-            with contextlib.suppress(OSError):
-                folder.rmdir()
-
-    def exists(self) -> bool:
-        """Return whether anything of the group is still there."""
-        return any(folder.exists() for _, folder in self._places)
+        """Remove the group; the kernel empties it a moment after the last exit. Blocks ≤ 1 s."""
+        for _ in range(20):
+            for _, folder in self._places:
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
+            if not any(folder.exists() for _, folder in self._places):
+                return
+            time.sleep(0.05)

@@ -34,3 +34,19 @@ class Process:
         if self.alive:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
+
+
+def write_process(file: Path) -> None:
+    """Write down the calling process, for `read_process`."""
+    me = Process.of(os.getpid())
+    if me is not None:
+        file.write_text(f"{me.pid} {me.started}", "ascii")
+
+
+def read_process(file: Path) -> Process | None:
+    """Return the process that was written to *file*, None when there is none."""
+    try:
+        pid, started = file.read_text("ascii").split()
+        return Process(int(pid), int(started))
+    except (OSError, ValueError):
+        return None

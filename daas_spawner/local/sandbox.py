@@ -98,9 +98,11 @@ def _system() -> list[str]:
     argv = ["--ro-bind", "/usr", "/usr"]
     for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
         argv += ["--symlink", f"usr/{name}", f"/{name}"]
-    argv += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp"]  # noqa: S108
-    argv += ["--perms", "0755", "--dir", "/etc", "--perms", "0755", "--dir", "/home"]
-    argv += ["--perms", "0755", "--dir", "/run", "--perms", "1777", "--tmpfs", "/var/tmp"]  # noqa: S108
+    argv += ["--proc", "/proc", "--dev", "/dev"]
+    for made in ("/etc", "/etc/ssl", "/home", "/run", "/var"):
+        argv += ["--perms", "0755", "--dir", made]
+    for shared in ("/dev/shm", "/tmp", "/var/tmp"):  # noqa: S108  the sandbox's own
+        argv += ["--perms", "1777", "--tmpfs", shared]
     for name in ETC:
         argv += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
     return argv

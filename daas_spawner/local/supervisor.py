@@ -13,6 +13,7 @@ import contextlib
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -21,12 +22,18 @@ import time
 from pathlib import Path
 from typing import Any
 
+from daas_spawner.local import relay
 from daas_spawner.local.limits import Group, hierarchies
+from daas_spawner.local.processes import Process, read_process, write_process
 
 DOOR = 3  # where the program inside finds its listening socket (systemd's convention)
 FILES = 10  # the first descriptor of the sandbox's small files
 GRACE_SECONDS = 4.0
 MOST_LOG_BYTES = 1024 * 1024
+
+# What the back end turns into sentences.
+NO_HOME = "is no usable home"
+IN_THE_WAY = "is in the way"
 
 
 def main() -> int:
@@ -36,8 +43,9 @@ def main() -> int:
     session = Session(folder, order)
     try:
         session.start()
-    except OSError as error:
-        print(f"failed {error.strerror or error}: {error.filename or ''}", flush=True)  # noqa: T201
+    except (OSError, subprocess.SubprocessError) as error:
+        reason = getattr(error, "strerror", None) or error
+        print(f"failed {reason}: {getattr(error, 'filename', '')}", flush=True)  # noqa: T201
         session.clean_up()
         return 1
     print("started", flush=True)  # noqa: T201
@@ -60,12 +68,16 @@ class Session:
         """Start the sandbox. Raises `OSError`."""
         limits = self._order["limits"]
         self._group.make(limits["cpus"], limits["memory_bytes"], limits["processes"])
+        write_process(self._folder / "pid")
+        self._check_home(self._order["home"])
         for own in self._order["own_folders"]:
             self._own_folder(own)
         self._listen()
         files = list(self._order["files"].values())
         for place, text in enumerate(files):
             _offer(_memory_file(text), FILES + place)
+        # After the descriptors that have fixed numbers, so that it takes none of those.
+        to_hub = relay.listen(self._folder / "hub" / "hub.sock")
         signal.signal(signal.SIGTERM, lambda *_: self._ask_to_end())
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         handed_over = [DOOR, *range(FILES, FILES + len(files))]
@@ -80,6 +92,7 @@ class Session:
         )
         for descriptor in handed_over:
             os.close(descriptor)
+        relay.serve(to_hub, self._order["hub"])
 
     def _listen(self) -> None:
         """Offer the session's socket to the sandbox, already listening.
@@ -95,21 +108,26 @@ class Session:
         self._folder.joinpath("s:80").symlink_to("s")
         _offer(door.detach(), DOOR)
 
-    def _own_folder(self, path: str) -> None:
-        """Make a folder in the person's home, as the person: a file server trusts nobody else."""
+    def _as_person(self, *argv: str) -> bool:
+        """Run a program as the person, since a file server trusts nobody else with her home."""
         become: dict[str, Any] = {}
         if os.geteuid() == 0:
             account = self._order["account"]
             become = {"user": account["uid"], "group": account["gid"], "extra_groups": []}
-        subprocess.run(
-            ["mkdir", "-p", "--", path],
-            check=False,
-            umask=0o077,
-            stderr=subprocess.DEVNULL,
-            **become,
+        done = subprocess.run(
+            argv, check=False, cwd="/", umask=0o077, stderr=subprocess.DEVNULL, **become
         )
+        return done.returncode == 0
+
+    def _check_home(self, home: str) -> None:
+        usable = 'test -d "$1" && test ! -L "$1" && test -O "$1" && test -w "$1" && test -x "$1"'
+        if not self._as_person("/bin/sh", "-c", usable, "home", home):
+            raise OSError(0, NO_HOME, home)
+
+    def _own_folder(self, path: str) -> None:
+        self._as_person("mkdir", "-p", "--", path)
         if os.path.islink(path) or not os.path.isdir(path):
-            raise OSError(0, "is in the way: it must be a folder, move it aside", path)
+            raise OSError(0, IN_THE_WAY, path)
 
     def run(self) -> None:
         """Keep the session until it ends, then clean up."""
@@ -131,24 +149,29 @@ class Session:
                     self._ask_to_end()
             if self._stop_at and time.monotonic() > self._stop_at:
                 child.kill()
-        self._keep_output(output)
+        while self._keep_output(output) and select.select([output], [], [], 0)[0]:
+            pass  # the last words, of which there is at most a pipe full
         self.clean_up()
 
     def _keep_output(self, output: int) -> bool:
         """Write what there is to the log; return False once the program has closed its end."""
         try:
-            while data := os.read(output, 65536):
-                self._write_log(data)
+            data = os.read(output, 65536)
         except BlockingIOError:
             return True
-        return False
+        if data:
+            self._write_log(data)
+        return bool(data)
 
     def _write_log(self, data: bytes) -> None:
         with contextlib.suppress(OSError):  # a full disk must not end the session
             if self._log.exists() and self._log.stat().st_size > MOST_LOG_BYTES:
                 self._log.replace(self._log.with_suffix(".old"))
-            with self._log.open("ab") as log:
-                log.write(data)
+            log = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            try:
+                os.write(log, data)
+            finally:
+                os.close(log)
 
     def _ask_to_end(self) -> None:
         """Let the program end by itself; `run` kills what is left after the grace."""
@@ -160,16 +183,10 @@ class Session:
                 os.kill(program, signal.SIGTERM)
 
     def clean_up(self) -> None:
-        """Leave nothing: sockets, the folder, the cgroup."""
-        for name in ("s:80", "s", "pid"):
-            self._folder.joinpath(name).unlink(missing_ok=True)
-        with contextlib.suppress(OSError):
-            self._folder.rmdir()
-        for _ in range(20):  # the kernel empties the group a moment after the last exit
-            self._group.remove()
-            if not self._group.exists():
-                return
-            time.sleep(0.05)
+        """Leave nothing: the folder with its sockets, the cgroup."""
+        if read_process(self._folder / "pid") == Process.of(os.getpid()):
+            shutil.rmtree(self._folder, ignore_errors=True)
+        self._group.remove()
 
 
 def _programs(bubblewrap: int) -> list[int]:

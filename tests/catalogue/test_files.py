@@ -1,6 +1,8 @@
 """The `files` connector on bad input: one clear line, and nobody else is hurt."""
 
+import asyncio
 import logging
+import os
 from pathlib import Path
 
 import pytest
@@ -30,6 +32,9 @@ MALFORMED = {
     "visits that end before they begin": GOOD.format(id="bad").replace("2026-01-02", "2025-01-01"),
     "a visit without dates": GOOD.format(id="bad").replace("2026-01-02", "soon"),
     "a very large file": GOOD.format(id="bad") + "abstract: " + "x" * 300_000,
+    "a date that does not exist": GOOD.format(id="bad").replace("2026-01-02", "2026-13-45"),
+    "a number that is none": GOOD.format(id="bad").replace("A title", "0b_"),
+    "brackets without end": "[" * 3000,
     "a YAML tag that would run code": "!!python/object/apply:os.system ['true']",
 }
 
@@ -52,6 +57,13 @@ async def test_a_malformed_file_hides_only_itself_and_is_named_in_the_log(
     assert CatalogueProblem.code in listing.notice
     assert str(bad) in caplog.text
     assert len(caplog.records) == 1
+
+
+async def test_a_pipe_among_the_files_holds_nobody_up(catalogue: FilesCatalogue) -> None:
+    os.mkfifo(Path(catalogue.folder) / "bad.yaml")
+    async with asyncio.timeout(5):
+        listing = await catalogue.proposals_of(Person("pi"))
+    assert [proposal.id for proposal in listing.proposals] == ["good"]
 
 
 async def test_a_malformed_file_is_complained_about_once_not_at_every_look(

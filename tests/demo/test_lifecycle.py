@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -153,6 +154,15 @@ def test_a_second_demo_on_the_same_data_is_refused_and_the_first_goes_on(own_dem
     with urllib.request.urlopen(f"{own_demo.url}/hub/health") as answer:
         assert answer.status == 200
     assert first.poll() is None
+
+
+@pytest.mark.parametrize("port", ["0", "70000", "-1", "http"])
+def test_a_port_that_is_none_is_a_sentence(port: str, short_path: Path) -> None:
+    command = [sys.executable, "-m", "daas_demo", f"--port={port}", f"--folder={short_path}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    assert done.returncode != 0
+    assert "is no port" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_missing_program_is_named(own_demo: Demo) -> None:

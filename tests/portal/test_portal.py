@@ -182,6 +182,53 @@ async def test_another_person_cannot_reach_the_session_by_page_or_by_web_socket(
                 assert await visitor.web_socket(f"{base}{path}") in {403, 404}
 
 
+async def test_a_script_opens_and_stops_with_a_token(pi: Visitor, demo: Demo) -> None:
+    """The one door for scripts: the portal's own addresses, with a token of the hub's."""
+    headers = {"Authorization": f"token {await pi.token()}"}
+    async with Visitor(demo.url) as script:
+        form = {"app": "jupyterlab", "proposal": "2026-0142"}
+        opened = await script.post(f"{PORTAL}open", form, headers=headers, allow_redirects=False)
+        assert opened.status == 303
+        assert list(await sessions(pi)) == ["jupyterlab-2026-0142"]
+        form = {"session": "jupyterlab-2026-0142"}
+        stopped = await script.post(f"{PORTAL}stop", form, headers=headers, allow_redirects=False)
+        assert stopped.status == 303
+        assert await sessions(pi) == {}
+        headers = {"Authorization": "token nonsense"}
+        refused = await script.post(f"{PORTAL}open", form, headers=headers, allow_redirects=False)
+        assert refused.status in {302, 403}
+
+
+async def test_errors_carry_the_code_of_whoever_refused(pi: Visitor, demo: Demo) -> None:
+    home = demo.folder / "homes" / "pi"
+    hidden = home.with_name("pi-hidden")
+    home.rename(hidden)
+    try:
+        answer = await pi.portal("open", app="jupyterlab", proposal="2026-0142")
+        assert "Your home folder is missing" in answer.text
+        assert answer.text.count("DAAS-STORAGE") == 1
+        assert "DAAS-REFUSED" not in answer.text
+    finally:
+        hidden.rename(home)
+
+
+async def test_cookies_stay_at_home(pi: Visitor) -> None:
+    """Not sent along by another site's forms and pictures."""
+    logins = [cookie for cookie in pi.cookies() if cookie.key != "_xsrf"]
+    assert len(logins) >= 3
+    for cookie in logins:
+        assert cookie["samesite"].lower() == "lax", cookie
+        assert cookie["httponly"], cookie
+
+
+async def test_the_proxy_loses_no_answer_of_a_unix_socket(pi: Visitor) -> None:
+    """Decision 0011: a quick answer to a request with a body was a 503 one time in six."""
+    token = await pi.token()
+    body = {"user_options": {"app": "pymca"}}
+    answers = [await pi.api("POST", "/users/pi/servers/x", token, body) for _ in range(60)]
+    assert {answer.status for answer in answers} == {403}
+
+
 FILE = "bad-proposal.yaml"
 
 

@@ -43,18 +43,15 @@ class World:
 
     top: Path
 
-    def plan(self, person: str, *proposals: str, home: Path | None = None) -> SessionPlan:
-        """Return the plan of a session of *person* with *proposals*."""
-        account = self.account(person)
-        if home is not None:
-            account = Account(person, account.uid, account.gid, account.groups, PurePosixPath(home))
+    def plan(self, person: str, *proposals: str, hub: Path | None = None) -> SessionPlan:
+        """Return the plan of a session of *person* with *proposals*; *hub* is its way to it."""
         return plan_session(
             LaunchRequest("probe", "tiny", proposals),
             APPS,
             TINY,
             {id_: self.storage(id_) for id_ in proposals},
-            account,
-            self.around(person),
+            self.account(person),
+            self.around(person, hub or self.top / "hub"),
         )
 
     def account(self, person: str) -> Account:
@@ -68,11 +65,11 @@ class World:
         place = self.top / "data" / id_
         return Storage(PurePosixPath(place / "raw"), PurePosixPath(place / "processed"), id_)
 
-    def around(self, person: str) -> Surroundings:
+    def around(self, person: str, hub: Path) -> Surroundings:
         """Return what the installation gives."""
         return Surroundings(
             environment_folder=PurePosixPath(ENVIRONMENT),
-            hub_folder=PurePosixPath(self.top / "hub"),
+            hub_folder=PurePosixPath(hub),
             apps_folder=PurePosixPath(Path(__file__).parent / "apps"),
             examples=PurePosixPath(self.top / "examples"),
             extra_mounts=(),
@@ -279,6 +276,16 @@ class IsolationContract:
         session = await open_session(world.plan("pi", "ours"))
         status, said = await session.run("python3 -c 'x = bytearray(512 * 2**20); print(len(x))'")
         assert status != 0, said
+
+    async def test_programs_find_what_they_need_of_a_machine(
+        self, open_session: OpenSession, world: World
+    ) -> None:
+        """Shared memory for processes that work together, certificates to check."""
+        session = await open_session(world.plan("pi", "ours"))
+        pool = "import multiprocessing as m; print(sum(m.Pool(2).map(abs, [-1, -2])))"
+        assert await session.run(f'python3 -c "{pool}"') == (0, "3\n")
+        assert (await session.run("ls /etc/ssl/certs > /dev/null"))[0] == 0
+        assert (await session.run("touch /var/tmp/x /tmp/x /dev/shm/x"))[0] == 0
 
     async def test_the_session_says_its_name_and_not_the_machines(
         self, open_session: OpenSession, world: World

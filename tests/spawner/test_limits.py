@@ -46,4 +46,4 @@ def test_a_group_is_made_with_its_limits_and_removed(tmp_path: Path, version: in
     for file in (tmp_path / "daas-x").iterdir():
         file.unlink()  # the kernel's files vanish with the group
     group.remove()
-    assert not group.exists()
+    assert not (tmp_path / "daas-x").exists()

@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from daas_model.errors import EngineProblem, StorageProblem
 from daas_spawner.local.backend import LocalBackend
 from daas_spawner.local.limits import hierarchies
 from daas_spawner.local.processes import Process
+from daas_spawner.local.relay import MOST_CONNECTIONS
 from daas_spawner.plan import SessionPlan
 from tests.spawner.isolation import IsolationContract, OpenSession, Session, World, make_world
 
@@ -99,8 +101,9 @@ async def test_however_a_session_ends_every_process_in_it_ends(
     backend.watch(ended.set)
     assert callable(end)
     await end(backend)
-    async with asyncio.timeout(8):
-        await ended.wait()
+    if end is not ENDINGS["stop"]:  # who stops it needs not be told
+        async with asyncio.timeout(8):
+            await ended.wait()
     await until(lambda: not processes_with(mark))
     assert not backend.is_running()
     await backend.stop()  # once more is no error
@@ -189,10 +192,56 @@ async def test_a_program_that_ends_at_once_is_a_sentence_and_its_words_are_kept(
     )
     with pytest.raises(EngineProblem) as refused:
         await backend.start(broken)
-    assert "no-such-program" in refused.value.detail
     assert "no-such-program" not in str(refused.value)
+    assert "no-such-program" not in refused.value.detail, "a session's words are not the hub's log"
+    log = short_path / "logs" / "pi" / "probe-ours.log"
+    assert "no-such-program" in log.read_text()
+    assert log.stat().st_mode & 0o077 == 0
     assert not backend.is_running()
     assert not list((short_path / "run" / "sessions").iterdir())
+
+
+def make_home_missing(home: Path) -> None:
+    shutil.rmtree(home)
+
+
+def make_home_a_link(home: Path) -> None:
+    shutil.rmtree(home)
+    home.symlink_to("/root")
+
+
+def make_home_a_file(home: Path) -> None:
+    shutil.rmtree(home)
+    home.write_text("")
+
+
+def make_home_somebody_elses(home: Path) -> None:
+    os.chown(home, 61002, 61002)
+    home.chmod(0o777)
+
+
+def make_home_read_only(home: Path) -> None:
+    home.chmod(0o500)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="other people's homes need root")
+@pytest.mark.parametrize(
+    "break_it",
+    [
+        make_home_missing,
+        make_home_a_link,
+        make_home_a_file,
+        make_home_somebody_elses,
+        make_home_read_only,
+    ],
+)
+async def test_a_home_that_cannot_be_used_is_said_to_be_the_home(
+    backend: LocalBackend, world: World, break_it: Callable[[Path], None]
+) -> None:
+    break_it(world.top / "homes" / "pi")
+    with pytest.raises(StorageProblem, match="home folder is missing"):
+        await backend.start(world.plan("pi", "ours"))
+    assert not backend.is_running()
 
 
 @pytest.mark.parametrize("way", ["link", "file"])
@@ -207,6 +256,76 @@ async def test_a_home_where_proposals_is_no_folder_is_refused_with_what_to_do(
     with pytest.raises(StorageProblem, match="Rename"):
         await backend.start(world.plan("pi", "ours"))
     assert not backend.is_running()
+
+
+async def test_a_session_that_its_hub_forgot_is_ended_by_the_next_start(
+    backend: LocalBackend, world: World, short_path: Path
+) -> None:
+    """A database from yesterday's backup knows nothing of it."""
+    await backend.start(world.plan("pi", "ours"))
+    forgotten = Process(**backend.state())
+    again = LocalBackend("pi/probe-ours", short_path / "run", short_path / "logs", "/")
+    await again.start(world.plan("pi", "ours"))
+    assert not forgotten.alive
+    assert again.is_running()
+    await again.stop()
+
+
+async def test_a_supervisor_that_hangs_is_ended_and_leaves_nothing(
+    backend: LocalBackend, world: World, short_path: Path
+) -> None:
+    await backend.start(world.plan("pi", "ours"))
+    (session,) = (short_path / "run" / "sessions").iterdir()
+    os.kill(backend.state()["pid"], signal.SIGSTOP)
+    await backend.stop()
+    assert not session.exists()
+    await until(lambda: groups_of(session) == [])
+
+
+async def test_a_session_whose_socket_was_removed_does_not_count_as_running(
+    backend: LocalBackend, world: World, short_path: Path
+) -> None:
+    await backend.start(world.plan("pi", "ours"))
+    (session,) = (short_path / "run" / "sessions").iterdir()
+    (session / "s").unlink()
+    assert not backend.is_running()
+
+
+async def test_the_session_reaches_the_hub_and_cannot_exhaust_it(
+    backend: LocalBackend, world: World, short_path: Path
+) -> None:
+    """Its own relay takes a bounded number of connections, however many it opens."""
+    now = most = 0
+
+    async def hub(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        while line := await reader.readline():
+            writer.write(b"hub heard " + line)
+            await writer.drain()
+        now -= 1
+        writer.close()
+
+    (short_path / "run" / "hub").mkdir(parents=True)
+    server = await asyncio.start_unix_server(hub, short_path / "run" / "hub" / "hub.sock")
+    url = await backend.start(world.plan("pi", "ours", hub=backend.hub_folder))
+    script = """
+import socket
+def call():
+    s = socket.socket(socket.AF_UNIX); s.settimeout(2); s.connect("/run/daas/hub.sock"); return s
+s = call(); s.sendall(b"hello\\n"); print(s.recv(99).decode().strip())
+kept = []
+try:
+    for _ in range(300): kept.append(call())
+except OSError as error: print(type(error).__name__)
+"""
+    answer = await fetch(url, method="POST", data=f"python3 -c '{script}'".encode())
+    said = await answer.text()
+    assert "hub heard hello" in said
+    assert 1 <= most <= MOST_CONNECTIONS
+    await until(lambda: now == 0)
+    server.close()
 
 
 async def test_a_hub_that_dies_during_a_start_leaves_no_session(
@@ -229,6 +348,6 @@ async def test_a_chatty_program_cannot_fill_the_disk_with_its_log(
     flood = "head -c 8000000 /dev/zero | tr '\\0' x > /proc/1/fd/1 2>/dev/null || "
     flood += "head -c 8000000 /dev/zero | tr '\\0' x > /proc/$PPID/fd/2"
     await fetch(url, method="POST", data=flood.encode())
-    sizes = [file.stat().st_size for file in (short_path / "logs").iterdir()]
+    sizes = [file.stat().st_size for file in (short_path / "logs" / "pi").iterdir()]
     assert sizes
     assert sum(sizes) < 3 * 2**20
