@@ -20,7 +20,7 @@ REQUIREMENTS = $(wildcard images/*/requirements.txt)
 SOURCES = $(shell find daas_desktop -name '*.py' -o -path '*/page/*')
 PIP = tools/pip.sh
 
-.PHONY: demo test bench lint packages test-packages clean
+.PHONY: demo test bench attack-table lint packages test-packages clean
 
 demo: .node/ready .session-env/ready ## serve the demo at http://127.0.0.1:$(PORT)
 	@exec .venv/bin/python -m daas_demo --port $(PORT)
@@ -36,6 +36,9 @@ lint: .venv/ready ## style, types and the direction of imports
 
 bench: .node/ready .session-env/ready test-packages ## the figures of docs/explanation/speed.md
 	@.venv/bin/python -m benchmarks.sessions
+
+attack-table: .venv/ready ## the attacks on a login, on ours and on OAuthenticator's own
+	@.venv/bin/python tools/attack_table.py
 
 packages: ## Debian's packages that sessions need
 	@PACKAGES="$(RUN_PACKAGES)" sh tools/packages.sh

@@ -6,32 +6,37 @@ binds them to the hub's interface.
 """
 
 import asyncio
+import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from jupyterhub.spawner import SpawnException
+from jupyterhub.utils import url_path_join
+from traitlets import TraitError
 
 from daas_authenticator import names, portal_redirects
 from daas_authenticator.accounts.lookup import resolve_account
-from daas_authenticator.client import (
-    ClientSettings,
-    Identity,
-    OpenIDClient,
-    Refused,
-    Response,
-    Tokens,
-)
-from daas_authenticator.handlers import CallbackHandler, LoginHandler, SignOutHandler
+from daas_authenticator.client import Identity, OpenIDClient, Renewed
+from daas_authenticator.discovery import is_safe_url
+from daas_authenticator.fetch import Fetch
+from daas_authenticator.handlers import CallbackHandler, LoginHandler, SignInPage, SignOutHandler
+from daas_authenticator.kept_login import KeptLogin
 from daas_authenticator.login_flow import LoginFlow
+from daas_authenticator.long_links import LongLinks
+from daas_authenticator.providers import DEFAULT, Provider
 from daas_authenticator.settings import AuthenticatorSettings
+from daas_authenticator.ways import Ways
 from daas_authenticator.web_errors import web_error
 from daas_model.errors import AccountProblem, Blocked, DaasError, LoginFailed, ProviderUnavailable
 from daas_model.people import Account, Person
 from daas_model.proposals import Proposal
 
+_ID = "(?P<provider>[a-z][a-z0-9-]{0,31})"
+
 
 class DaasAuthenticator(AuthenticatorSettings):
-    """Signs people in at one OpenID provider and knows their local account."""
+    """Signs people in at the facility's OpenID providers and knows their local account."""
 
     login_handler = LoginHandler
     callback_handler = CallbackHandler
@@ -39,7 +44,9 @@ class DaasAuthenticator(AuthenticatorSettings):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._client: OpenIDClient | None = None
+        self._ways: Ways | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self._public_hub = ""
         self._refreshes: dict[str, asyncio.Task[Any]] = {}
         # Logins that the provider has ended: what runs goes on, nothing new starts.
         self._ended: set[str] = set()
@@ -48,9 +55,31 @@ class DaasAuthenticator(AuthenticatorSettings):
 
     # -- what the hub asks for ------------------------------------------------------------
 
-    def get_handlers(self, app: Any) -> list[tuple[str, Any]]:
-        """Return the pages of a login, and those that lead to the portal."""
-        return [*super().get_handlers(app), *portal_redirects.HANDLERS]
+    def get_handlers(self, app: Any) -> list[tuple[Any, ...]]:
+        """Return the pages of a login, and those that lead to the portal.
+
+        The hub asks once, when it starts: from then on the providers are looked after.
+        """
+        if app.public_url:
+            self._public_hub = url_path_join(app.public_url, "hub") + "/"
+        if self.ways:
+            self._check_public_hub()
+            self._watch = asyncio.ensure_future(self.ways.look_after(self.provider_check_seconds))
+        links = {"long_links": LongLinks()}
+        return [
+            (r"/login", SignInPage),
+            (r"/oauth_login", self.login_handler, links),
+            (r"/oauth_callback", self.callback_handler, links),
+            (f"/oidc/{_ID}/login", self.login_handler, links),
+            (f"/oidc/{_ID}/callback", self.callback_handler, links),
+            (r"/logout", self.logout_handler),
+            *portal_redirects.HANDLERS,
+        ]
+
+    def login_url(self, base_url: str) -> str:
+        """Return where a login begins: at the one provider, or on the page with all of them."""
+        way = self.ways.only_way()
+        return str(url_path_join(base_url, way.path if way else "login"))
 
     def normalize_username(self, username: str) -> str:
         """Return *username* as it is: `Alice` and `alice` must not become one person."""
@@ -78,9 +107,8 @@ class DaasAuthenticator(AuthenticatorSettings):
         """Return the hub's model of who signed in. Raises `DaasError`; the callback shows it."""
         assert data is not None
         flow: LoginFlow = data["flow"]
-        identity = await self._provider().sign_in(
-            data["code"], flow, self.get_callback_url(handler)
-        )
+        client = self.ways.client(flow.provider)
+        identity = await client.sign_in(data["code"], flow, self._redirect_uri_of(client.provider))
         model = await self._auth_model(identity)
         await self._check_owner(handler, model["name"], identity)
         self._ended.discard(model["name"])
@@ -130,89 +158,108 @@ class DaasAuthenticator(AuthenticatorSettings):
         `ProviderUnavailable`.
         """
         user = self.parent.users.get(name) if self.parent is not None else None
-        state = await user.get_auth_state() if user else None
-        if not state or state.get("issuer") != self.issuer or not state.get("access_token"):
+        kept = KeptLogin.from_state(await user.get_auth_state() if user else None)
+        client = self.ways.client_of(kept.provider, kept.issuer) if kept else None
+        if kept is None or client is None:
             raise LoginFailed("Your login has ended.", "Sign out, then sign in again.")
-        return await self._provider().identify(_kept_tokens(state), state["sub"])
+        return await client.identify(kept.tokens, kept.subject, kept.nonce)
 
     # -- for the pages of a login ---------------------------------------------------------
 
-    async def authorization_url(self, handler: Any, flow: LoginFlow) -> str:
-        """Return where to send the browser of *handler* for *flow*."""
-        return await self._provider().authorization_url(
-            flow, self.get_callback_url(handler), self.extra_authorize_params
+    @property
+    def ways(self) -> Ways:
+        """The ways to sign in that are switched on."""
+        if self._ways is None:
+            self._ways = Ways(self.all_providers(), self._make_client, self.log)
+        return self._ways
+
+    def redirect_uri(self, path: str) -> str:
+        """Return the public address of the hub's page *path*, from the configuration alone.
+
+        A request's `Host` says what its sender likes; nothing is guessed from it.
+        """
+        guessed, _, page = self.oauth_callback_url.rpartition("/")
+        return (self._public_hub or (f"{guessed}/" if page == "oauth_callback" else "")) + path
+
+    async def authorization_url(self, flow: LoginFlow) -> str:
+        """Return where to send the browser for *flow*."""
+        client = await self.ways.working_client(flow.provider)
+        return await client.authorization_url(
+            flow, self._redirect_uri_of(client.provider), self.extra_authorize_params
         )
 
-    async def check_answer(self, issuer: str | None) -> None:
+    async def check_answer(self, flow: LoginFlow, issuer: str | None) -> None:
         """Raise `LoginFailed` when the answer's `iss` is another provider's (RFC 9207)."""
-        metadata = await self._provider().metadata()
-        if issuer is None and not metadata.sends_issuer:
-            return
-        if issuer != metadata.issuer:
-            raise LoginFailed(
-                "This answer does not come from your identity provider.",
-                detail="iss in the answer is missing or not our provider",
-            )
+        await self.ways.client(flow.provider).check_answer(issuer)
 
     # -- inside ---------------------------------------------------------------------------
 
-    def _provider(self) -> OpenIDClient:
-        if self._client is None:
-            settings = ClientSettings(
-                issuer=self.issuer,
-                client_id=self.client_id,
-                client_secret=self.client_secret,
-                scope=tuple(self.scope),
-                timeout_seconds=self.provider_timeout_seconds,
-            )
-            self._client = OpenIDClient(settings, self._fetch)
-        return self._client
+    def _make_client(self, provider: Provider) -> OpenIDClient:
+        fetch = Fetch(self.provider_timeout_seconds, provider.ca_bundle, provider.proxy)
+        return OpenIDClient(provider, fetch)
 
-    async def _fetch(self, url: str, **request: Any) -> Response:
-        # Errors come back as responses: the stock client would write their bodies to the log.
-        response: Response = await self.httpfetch(
-            url, label="asking the provider", parse_json=False, raise_error=False, **request
-        )
-        return response
+    def _redirect_uri_of(self, provider: Provider) -> str:
+        if provider.id == DEFAULT and self.oauth_callback_url:
+            return str(self.oauth_callback_url)
+        return self.redirect_uri(provider.callback_path)
+
+    def _check_public_hub(self) -> None:
+        if not is_safe_url(self.redirect_uri("")):
+            raise TraitError(
+                "JupyterHub.public_url must be the hub's https address, as browsers see it "
+                "(http on this machine only): identity providers answer there"
+            )
 
     async def _refresh(self, user: Any) -> bool | dict[str, Any]:
-        state = await user.get_auth_state() if self.enable_auth_state else {}
-        if not state or state.get("issuer") != self.issuer or not state.get("access_token"):
-            return False
+        kept = KeptLogin.from_state(await user.get_auth_state() if self.enable_auth_state else None)
+        client = kept and self.ways.client_of(kept.provider, kept.issuer)
+        if not kept or not client:
+            return await self._end(user, kept, "nothing that could be asked is kept")
         unchanged: bool | dict[str, Any] = True
-        tokens = _kept_tokens(state)
         try:
-            try:
-                identity = await self._provider().identify(tokens, state["sub"])
-            except Refused:
-                if tokens.refresh_token is None:
-                    raise
-                tokens = await self._provider().renew(tokens.refresh_token, state["sub"])
-                # A provider that rotates has spent the old ones: these are kept in any case.
-                renewed = {**state, **_token_state(tokens)}
-                unchanged = {"name": user.name, "groups": None, "auth_state": renewed}
-                identity = await self._provider().identify(tokens, state["sub"])
+            identity = await client.refresh(kept.tokens, kept.subject, kept.nonce)
             model = await self._auth_model(identity)
             if model["name"] != user.name:
                 raise LoginFailed("Your name has changed.", detail="refresh: another name")
         except ProviderUnavailable as error:
+            if isinstance(error, Renewed):
+                # A provider that rotates has spent the old ones: these are kept in any case.
+                kept = replace(kept, tokens=error.tokens)
+                unchanged = {"name": user.name, "groups": None, "auth_state": kept.to_state()}
+            if time.time() - kept.confirmed_at > self.grace_seconds:
+                self._ended.add(user.name)
+                self.log.warning("Login of %s ended, its grace is over", user.name)
+                return False
             self.log.warning("Login of %s kept, %s: %s", user.name, error.code, error.detail)
             return unchanged
         except DaasError as error:
-            self.log.warning("Login of %s ended, %s: %s", user.name, error.code, error.detail)
-            self._ended.add(user.name)
-            return False
+            return await self._end(user, kept, f"{error.code}: {error.detail}")
+        self._ended.discard(user.name)
         return model
+
+    async def _end(self, user: Any, kept: KeptLogin | None, why: str) -> bool:
+        """End the login of *user* for good: a provider that changes its mind does not revive it."""
+        self.log.warning("Login of %s ended, %s", user.name, why)
+        self._ended.add(user.name)
+        if kept:
+            await user.save_auth_state(kept.without_tokens())
+        return False
 
     async def _auth_model(self, identity: Identity) -> dict[str, Any]:
         """Return the hub's model, with the stock hooks run and only what we need kept."""
-        name = names.local_name(identity.claims, self.username_claim, self.reserved_names)
-        state = self._auth_state(identity)
+        provider = identity.provider
+        claim = self.username_claim if provider.id == DEFAULT else provider.username_claim
+        name = names.local_name(identity.claims, claim, self.reserved_names)
+        state = KeptLogin.of(identity).to_state()
+        # For the moment all claims: hooks and groups are read from them.
+        state[self.user_auth_state_key] = dict(identity.claims)
         if self.modify_auth_state_hook is not None:
             state = await self._call_modify_auth_state_hook(state)
         admin = True if name in self.admin_users else None
         model: dict[str, Any] = {"name": name, "admin": admin, "auth_state": state}
         model = await self._apply_managed_groups(await self.update_auth_model(model))
+        if not provider.makes_admins and name not in self.admin_users:
+            model["admin"] = False  # a group of that name there is not the group of that name here
         self.check_blocked_users(name, model)
         if not self.allow_all and not await self.check_allowed(name, model):
             raise self.not_allowed()
@@ -221,50 +268,30 @@ class DaasAuthenticator(AuthenticatorSettings):
         return model
 
     async def _check_owner(self, handler: Any, name: str, identity: Identity) -> None:
-        """Refuse *name* to another subject than the one that got it first.
+        """Refuse *name* to another person than the one that got it first.
 
-        Names can be given up and taken again at a provider; files and sessions stay here.
+        Names can be given up and taken again at a provider, and two providers can give the same
+        one to two people; files and sessions stay here.
         """
         user = handler.find_user(name)
         known = await user.get_auth_state() if user else None
-        if known and known.get("issuer") == identity.issuer and known["sub"] != identity.subject:
+        # A provider that was moved to another address takes its people along.
+        if not known or known.get("issuer") not in self.ways.issuers:
+            return
+        if (known["issuer"], known["sub"]) != (identity.issuer, identity.subject):
             raise AccountProblem(
                 f"The name {name} belongs to somebody else who signed in here before.",
-                detail=f"{name}: another sub of the same issuer",
+                detail=f"{name}: another sub or issuer",
             )
 
-    def _auth_state(self, identity: Identity) -> dict[str, Any]:
-        """Return what is kept, encrypted, of *identity*, and for the moment all its claims."""
-        return {
-            "issuer": identity.issuer,
-            "sub": identity.subject,
-            **_token_state(identity.tokens),
-            self.user_auth_state_key: dict(identity.claims),
-        }
-
     async def get_user_groups(self, auth_state: dict[str, Any]) -> set[str]:
-        """Return the groups that `auth_state_groups_key` finds; none when the claim is missing."""
+        """Return the groups in the provider's claim; none when the claim is missing."""
+        if auth_state["provider"] != DEFAULT:
+            claim = self.ways.client(auth_state["provider"]).provider.groups_claim
+            return set(names.group_names(auth_state[self.user_auth_state_key].get(claim)))
         if callable(self.auth_state_groups_key):
             return set(await super().get_user_groups(auth_state))
         value: object = auth_state
         for part in self.auth_state_groups_key.split("."):
             value = value.get(part) if isinstance(value, dict) else None
         return set(names.group_names(value))
-
-
-def _token_state(tokens: Tokens) -> dict[str, Any]:
-    return {
-        "access_token": tokens.access_token,
-        "refresh_token": tokens.refresh_token,
-        "id_token": tokens.id_token,
-        "scope": list(tokens.scope),
-    }
-
-
-def _kept_tokens(state: Mapping[str, Any]) -> Tokens:
-    return Tokens(
-        access_token=state["access_token"],
-        refresh_token=state.get("refresh_token"),
-        id_token=state.get("id_token"),
-        scope=tuple(state.get("scope") or ()),
-    )

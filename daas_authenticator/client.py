@@ -1,33 +1,29 @@
 """One identity provider as the hub sees it: discovery, code, tokens, userinfo, refresh.
 
-Made by the authenticator; several providers will be several of these. It asks through the
-authenticator's HTTP client, so that one setting of proxy and certificates serves every call.
+Made by the authenticator, one for each provider of the configuration. It asks through *fetch*
+only, so that one setting of proxy and certificates serves every call.
 """
 
 import base64
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass, field, replace
+from typing import Any
 from urllib.parse import quote_plus, urlencode
 
-from tornado.httpclient import HTTPClientError
 from tornado.httputil import url_concat
 
 from daas_authenticator.discovery import KeyCache, ProviderMetadata, discovery_url, parse_metadata
+from daas_authenticator.fetch import Answer, silent
 from daas_authenticator.id_token import Expected, UnknownKey, verify_id_token
+from daas_authenticator.kept import Kept
 from daas_authenticator.login_flow import LoginFlow
+from daas_authenticator.providers import Provider
 from daas_model.errors import LoginFailed, ProviderUnavailable
 
-_OLDEST_METADATA_SECONDS = 3600
-
-
-class Response(Protocol):
-    """What we read of tornado's HTTP response."""
-
-    code: int
-    body: bytes
+# A provider that asks us to come back later has not refused anybody.
+_COME_BACK_LATER = frozenset({408, 425, 429})
 
 
 class Refused(LoginFailed):
@@ -46,50 +42,42 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A verified person of one issuer: (issuer, subject) is who, *claims* is what userinfo said."""
+    """A verified person of one provider: (issuer, subject) is who; *claims* say the rest."""
 
-    issuer: str
+    provider: Provider
     subject: str
+    nonce: str
     claims: Mapping[str, Any] = field(repr=False)
     tokens: Tokens
 
-
-@dataclass(frozen=True, slots=True)
-class ClientSettings:
-    """What the operator registered at the provider."""
-
-    issuer: str
-    client_id: str
-    client_secret: str = field(repr=False)
-    scope: tuple[str, ...]
-    timeout_seconds: float
+    @property
+    def issuer(self) -> str:
+        """The provider's issuer."""
+        return self.provider.issuer
 
 
 class OpenIDClient:
     """Speaks OpenID Connect with one provider.
 
-    *fetch* is called as `fetch(url, **HTTPRequest arguments)` and returns a `Response` for
-    every HTTP status. All methods raise `ProviderUnavailable` when the provider does not
-    answer, and `LoginFailed` when its answer cannot be trusted.
+    All methods raise `ProviderUnavailable` when the provider does not answer, and `LoginFailed`
+    when its answer cannot be trusted.
     """
 
-    def __init__(self, settings: ClientSettings, fetch: Callable[..., Awaitable[Response]]) -> None:
-        self._settings = settings
+    def __init__(self, provider: Provider, fetch: Callable[..., Awaitable[Answer]]) -> None:
+        self.provider = provider
         self._fetch = fetch
-        self._metadata: ProviderMetadata | None = None
-        self._metadata_at = float("-inf")
+        self._metadata = Kept(self._discover)
         self._keys = KeyCache(self._fetch_keys)
 
     async def metadata(self) -> ProviderMetadata:
         """Return the provider's metadata, asked at the first login and then once an hour."""
-        if (
-            self._metadata is None
-            or time.monotonic() - self._metadata_at > _OLDEST_METADATA_SECONDS
-        ):
-            document = await self._json(discovery_url(self._settings.issuer))
-            self._metadata = parse_metadata(document, self._settings.issuer)
-            self._metadata_at = time.monotonic()
-        return self._metadata
+        return await self._metadata.current()
+
+    async def check(self) -> None:
+        """Ask for the metadata anew, and for the keys if need be: raises when one fails."""
+        await self._metadata.anew()
+        if not await self._keys.current():
+            raise ProviderUnavailable("The identity provider has no keys.", detail="JWKS: no keys")
 
     async def authorization_url(
         self, flow: LoginFlow, redirect_uri: str, extra: Mapping[str, str]
@@ -100,16 +88,27 @@ class OpenIDClient:
             metadata.authorization_endpoint,
             {
                 **extra,
+                **self.provider.authorize_params,
                 "response_type": "code",
-                "client_id": self._settings.client_id,
+                "client_id": self.provider.client_id,
                 "redirect_uri": redirect_uri,
-                "scope": " ".join(self._settings.scope),
+                "scope": " ".join(self.provider.scope),
                 "state": flow.state,
                 "nonce": flow.nonce,
                 "code_challenge": flow.challenge,
                 "code_challenge_method": "S256",
             },
         )
+
+    async def check_answer(self, issuer: str | None) -> None:
+        """Raise `LoginFailed` when the answer's `iss` is another provider's (RFC 9207, 2.4)."""
+        if issuer is None and not (await self.metadata()).sends_issuer:
+            return
+        if issuer != self.provider.issuer:
+            raise LoginFailed(
+                "This answer does not come from your identity provider.",
+                detail="iss in the answer is missing or not our provider",
+            )
 
     async def sign_in(self, code: str, flow: LoginFlow, redirect_uri: str) -> Identity:
         """Exchange *code* and return who signed in, with the ID token and userinfo verified."""
@@ -121,10 +120,38 @@ class OpenIDClient:
                 "code_verifier": flow.verifier,
             }
         )
-        subject: str = (await self._verified(tokens.id_token, flow.nonce))["sub"]
-        return await self.identify(tokens, subject)
+        claims = await self._verified(tokens.id_token, flow.nonce)
+        if self.provider.claims_from == "id_token":
+            return Identity(self.provider, claims["sub"], flow.nonce, claims, tokens)
+        return await self.identify(tokens, claims["sub"], flow.nonce)
 
-    async def identify(self, tokens: Tokens, subject: str) -> Identity:
+    async def refresh(self, tokens: Tokens, subject: str, nonce: str) -> Identity:
+        """Return what the provider says today of *subject*, with the tokens it is known by now.
+
+        Raises `Renewed`, with tokens to keep, when the old ones are spent and the provider then
+        fell silent; `Refused` when it accepts the old ones no more.
+        """
+        if self.provider.claims_from == "userinfo":
+            try:
+                return await self.identify(tokens, subject, nonce)
+            except Refused:
+                if tokens.refresh_token is None:
+                    raise
+        if tokens.refresh_token is None:
+            raise Refused("Your login has ended.", detail="refresh: there is no refresh token")
+        form = {"grant_type": "refresh_token", "refresh_token": tokens.refresh_token}
+        renewed = await self._token_request(form, tokens)
+        try:
+            claims = await self._same_person(renewed.id_token, subject, nonce)
+            if self.provider.claims_from == "userinfo":
+                return await self.identify(_with_id_token(renewed, tokens), subject, nonce)
+            if claims is None:
+                raise silent("refresh: no ID token")
+            return Identity(self.provider, subject, nonce, claims, renewed)
+        except ProviderUnavailable as error:
+            raise Renewed(replace(renewed, id_token=tokens.id_token), error.detail) from None
+
+    async def identify(self, tokens: Tokens, subject: str, nonce: str) -> Identity:
         """Ask userinfo, which must speak of *subject* (Core 5.3.2: else tokens were swapped).
 
         Raises `Refused` when the access token is not accepted any more.
@@ -142,29 +169,26 @@ class OpenIDClient:
                 "Your identity provider's answers contradict each other.",
                 detail="userinfo: sub is not that of the login",
             )
-        return Identity(self._settings.issuer, subject, claims, tokens)
+        return Identity(self.provider, subject, nonce, claims, tokens)
 
-    async def renew(self, refresh_token: str, subject: str) -> Tokens:
-        """Return fresh tokens of *subject* (Core 12.2). The old ones may be worth nothing now.
-
-        Raises `Refused` when the provider does not accept the refresh token any more.
-        """
-        tokens = await self._token_request(
-            {"grant_type": "refresh_token", "refresh_token": refresh_token}, refresh_token
-        )
-        if tokens.id_token is not None:
-            claims = await self._verified(tokens.id_token, nonce=None)
-            if claims["sub"] != subject:
-                raise LoginFailed(
-                    "Your identity provider answered for somebody else.",
-                    detail="refresh: sub of the ID token is not that of the login",
-                )
-        return tokens
+    async def _same_person(
+        self, id_token: str | None, subject: str, nonce: str
+    ) -> Mapping[str, Any] | None:
+        """Return the claims of a refreshed ID token, if there is one (Core 12.2)."""
+        if id_token is None:
+            return None
+        claims = await self._verified(id_token, nonce=None)
+        if claims["sub"] != subject or claims.get("nonce", nonce) != nonce:
+            raise LoginFailed(
+                "Your identity provider answered for somebody else.",
+                detail="refresh: sub or nonce of the ID token is not that of the login",
+            )
+        return claims
 
     async def _verified(self, id_token: object, nonce: str | None) -> Mapping[str, Any]:
         metadata = await self.metadata()
         expected = Expected(
-            metadata.issuer, self._settings.client_id, metadata.signing_algorithms, nonce
+            metadata.issuer, self.provider.client_id, metadata.signing_algorithms, nonce
         )
         try:
             return verify_id_token(id_token, await self._keys.current(), expected, time.time())
@@ -172,9 +196,9 @@ class OpenIDClient:
             keys = await self._keys.after_rotation()
             return verify_id_token(id_token, keys, expected, time.time())
 
-    async def _token_request(self, form: dict[str, str], kept: str | None = None) -> Tokens:
+    async def _token_request(self, form: dict[str, str], kept: Tokens | None = None) -> Tokens:
         metadata = await self.metadata()
-        client_id, secret = self._settings.client_id, self._settings.client_secret
+        client_id, secret = self.provider.client_id, self.provider.client_secret
         headers = {
             "Accept": "application/json",
             "Content-Type": "application/x-www-form-urlencoded",
@@ -189,53 +213,70 @@ class OpenIDClient:
         )
         return _parse_tokens(answer, kept)
 
+    async def _discover(self) -> ProviderMetadata:
+        document = await self._published(discovery_url(self.provider.issuer))
+        return parse_metadata(document, self.provider.issuer, self.provider.claims_from)
+
     async def _fetch_keys(self) -> Mapping[str, Any]:
-        return await self._json((await self.metadata()).jwks_uri)
+        return await self._published((await self.metadata()).jwks_uri)
+
+    async def _published(self, url: str) -> Mapping[str, Any]:
+        """Return a document that is for everybody: when it is not there, nobody was refused."""
+        try:
+            return await self._json(url)
+        except Refused as error:
+            raise silent(error.detail) from None
 
     async def _json(self, url: str, **request: Any) -> Mapping[str, Any]:
         """Return the JSON object at *url*. Answers, which may hold tokens, are never logged."""
-        timeout = self._settings.timeout_seconds
-        try:
-            response = await self._fetch(
-                url,
-                connect_timeout=timeout,
-                request_timeout=timeout,
-                follow_redirects=False,
-                **request,
-            )
-        except (HTTPClientError, OSError) as error:
-            raise _silent(type(error).__name__) from None
-        if response.code >= 500 or response.code == 429:
-            raise _silent(f"HTTP {response.code}")
-        if response.code != 200:
+        answer = await self._fetch(url, **request)
+        if 400 <= answer.code < 500 and answer.code not in _COME_BACK_LATER:
             raise Refused(
-                "Your identity provider did not accept this login.", detail=f"HTTP {response.code}"
+                "Your identity provider did not accept this login.", detail=f"HTTP {answer.code}"
             )
+        if answer.code != 200:
+            raise silent(f"HTTP {answer.code}")
         try:
-            answer = json.loads(response.body)
-        except ValueError:
-            raise _silent("no JSON") from None
-        if not isinstance(answer, dict):
-            raise _silent("no JSON object")
-        return answer
+            found = json.loads(answer.body)
+        except (ValueError, RecursionError):
+            raise silent("no JSON") from None
+        if not isinstance(found, dict):
+            raise silent("no JSON object")
+        return found
 
 
-def _parse_tokens(answer: Mapping[str, Any], kept: str | None) -> Tokens:
+class Renewed(ProviderUnavailable):
+    """The provider gave new *tokens*, then fell silent: they must be kept, the old are spent."""
+
+    def __init__(self, tokens: Tokens, detail: str) -> None:
+        super().__init__("The identity provider does not answer.", detail=detail)
+        self.tokens = tokens
+
+
+def _parse_tokens(answer: Mapping[str, Any], kept: Tokens | None) -> Tokens:
     access, renewal, identity = (
         answer.get(name) for name in ("access_token", "refresh_token", "id_token")
     )
-    if not isinstance(access, str) or str(answer.get("token_type", "")).lower() != "bearer":
+    bearer = str(answer.get("token_type", "")).lower() == "bearer"
+    # The token becomes a header: a line end in it would begin another one.
+    if (
+        not isinstance(access, str)
+        or not bearer
+        or not access.isascii()
+        or not access.isprintable()
+    ):
         raise LoginFailed(
             "Your login could not be verified.", detail="token endpoint: no bearer access token"
         )
     scope = answer.get("scope")
     return Tokens(
         access_token=access,
-        refresh_token=renewal if isinstance(renewal, str) else kept,
+        refresh_token=renewal if isinstance(renewal, str) else kept.refresh_token if kept else None,
         id_token=identity if isinstance(identity, str) else None,
         scope=tuple(scope.split()) if isinstance(scope, str) else (),
     )
 
 
-def _silent(why: str) -> ProviderUnavailable:
-    return ProviderUnavailable("The identity provider does not answer.", detail=why)
+def _with_id_token(renewed: Tokens, old: Tokens) -> Tokens:
+    """Return *renewed*, with the ID token of before when none came: a logout will name it."""
+    return replace(renewed, id_token=renewed.id_token or old.id_token)

@@ -3,7 +3,6 @@
 Called by `OpenIDClient`. OpenID Connect Discovery 1.0, RFC 8414, RFC 7517.
 """
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from urllib.parse import urlsplit
 from joserfc.errors import JoseError
 from joserfc.jwk import JWKRegistry, Key, RSAKey
 
+from daas_authenticator.kept import Kept
 from daas_model.errors import ProviderUnavailable
 
 # Signatures that only the provider can make. "none" and the HMAC family, whose key the hub
@@ -22,9 +22,8 @@ ASYMMETRIC = frozenset(
 )
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
-_OLDEST_KEYS_SECONDS = 3600
-_SHORTEST_REFETCH_SECONDS = 30
 _SMALLEST_RSA_BITS = 2048
+_MOST_KEYS = 50  # each may cost a signature check
 _PUBLIC_PARTS = frozenset(["kty", "kid", "use", "alg", "n", "e", "crv", "x", "y"])
 
 
@@ -49,22 +48,31 @@ def discovery_url(issuer: str) -> str:
 
 def is_safe_url(url: object) -> bool:
     """Tell whether the hub may send a secret to *url*: https, or plain http on this machine."""
-    if not isinstance(url, str):
+    if not isinstance(url, str) or not url.isascii() or not url.isprintable() or " " in url:
         return False
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:  # "https://[" or a port that is no number
+        return False
     if not parts.hostname or parts.username or parts.password or parts.fragment:
         return False
     return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
 
 
-def parse_metadata(document: Mapping[str, Any], issuer: str) -> ProviderMetadata:
+def parse_metadata(
+    document: Mapping[str, Any], issuer: str, claims_from: str = "userinfo"
+) -> ProviderMetadata:
     """Return what *document* says, if it is the one of *issuer* and offers what we need.
+
+    A userinfo endpoint is needed unless the claims are read from the ID token.
 
     Raises `ProviderUnavailable`; what is wrong stands in its detail, for the operator.
     """
     if document.get("issuer") != issuer:
         raise _unusable(f"its issuer is not exactly {issuer!r}")
-    for name in ("authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri"):
+    needed = {"authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri"}
+    for name in sorted(needed - ({"userinfo_endpoint"} if claims_from == "id_token" else set())):
         if not is_safe_url(document.get(name)):
             raise _unusable(f"its {name} is missing or is not https")
     algorithms = ASYMMETRIC.intersection(
@@ -79,7 +87,7 @@ def parse_metadata(document: Mapping[str, Any], issuer: str) -> ProviderMetadata
         issuer=issuer,
         authorization_endpoint=document["authorization_endpoint"],
         token_endpoint=document["token_endpoint"],
-        userinfo_endpoint=document["userinfo_endpoint"],
+        userinfo_endpoint=document.get("userinfo_endpoint", ""),
         jwks_uri=document["jwks_uri"],
         signing_algorithms=algorithms,
         basic_client_auth="client_secret_basic"
@@ -92,7 +100,7 @@ def parse_keys(document: Mapping[str, Any]) -> tuple[Key, ...]:
     """Return the public signing keys of a JWK set; kinds that we do not know are left out."""
     found = []
     entries = document.get("keys")
-    for entry in entries if isinstance(entries, list) else ():
+    for entry in entries[:_MOST_KEYS] if isinstance(entries, list) else ():
         if not isinstance(entry, dict) or entry.get("kty") not in ("RSA", "EC"):
             continue
         if entry.get("use", "sig") != "sig":
@@ -110,7 +118,7 @@ class KeyCache:
     """The provider's keys, fetched when first needed, again when they are old or do not fit.
 
     *fetch* returns the JWK set. Somebody who sends tokens with invented key names must not
-    make us ask the provider each time: two fetches are at least 30 s apart.
+    make us ask the provider each time: two such fetches are at least 30 s apart.
     """
 
     def __init__(
@@ -118,29 +126,18 @@ class KeyCache:
         fetch: Callable[[], Awaitable[Mapping[str, Any]]],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._fetch = fetch
-        self._clock = clock
-        self._keys: tuple[Key, ...] = ()
-        self._fetched_at = float("-inf")
-        self._lock = asyncio.Lock()
+        async def load() -> tuple[Key, ...]:
+            return parse_keys(await fetch())
+
+        self._kept = Kept(load, clock)
 
     async def current(self) -> tuple[Key, ...]:
         """Return the keys; raises what *fetch* raises."""
-        async with self._lock:
-            if self._clock() - self._fetched_at > _OLDEST_KEYS_SECONDS:
-                await self._load()
-            return self._keys
+        return await self._kept.current()
 
     async def after_rotation(self) -> tuple[Key, ...]:
         """Return the keys, freshly fetched unless that was done within the last 30 s."""
-        async with self._lock:
-            if self._clock() - self._fetched_at >= _SHORTEST_REFETCH_SECONDS:
-                await self._load()
-            return self._keys
-
-    async def _load(self) -> None:
-        self._keys = parse_keys(await self._fetch())
-        self._fetched_at = self._clock()
+        return await self._kept.newer()
 
 
 def _texts(value: object, missing: tuple[str, ...]) -> tuple[str, ...]:

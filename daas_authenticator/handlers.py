@@ -1,32 +1,93 @@
-"""The hub's pages of a login: go to the provider, come back, sign out.
+"""The hub's pages of a login: choose a way, go to the provider, come back, sign out.
 
-Registered by `DaasAuthenticator.get_handlers`.
+Registered by `DaasAuthenticator.get_handlers`. Each provider has its own two pages, so that an
+answer of one can never be taken for another's (RFC 9700, 4.4.2).
 """
 
 import re
+from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 
 from jupyterhub.handlers import BaseHandler
+from jupyterhub.handlers.login import LoginHandler as HubLoginHandler
 from jupyterhub.handlers.login import LogoutHandler
+from jupyterhub.utils import url_path_join
 from oauthenticator.oauth2 import OAuthLogoutHandler
+from tornado.httputil import url_concat
 from tornado.web import HTTPError
 
 from daas_authenticator.login_flow import LIFETIME_SECONDS, LoginFlow, is_state, safe_path
+from daas_authenticator.long_links import SHORT_CHARACTERS, LongLinks
+from daas_authenticator.providers import DEFAULT
 from daas_authenticator.web_errors import web_error
 from daas_model.errors import BadRequest, DaasError, LoginFailed, StartRefused
 
 _COOKIE = "daas-login-"
 # Each waiting login is a cookie of up to 3 kB; proxies refuse headers over 16 kB.
 _MOST_TABS = 4
+_LONG = "long"  # in the place of a link that `LongLinks` keeps; no path begins so
+
+
+class SignInPage(HubLoginHandler):
+    """The page that says which way to sign in is for whom."""
+
+    async def get(self) -> None:
+        """Show the ways, or go on when the person is signed in or there is one way only."""
+        if self.current_user:
+            await super().get()
+        elif self.authenticator.auto_login and await self._only_way_works():
+            self.redirect(self._address(self.authenticator.ways.only_way().path))
+        else:
+            self.finish(await self._render())
+
+    async def _only_way_works(self) -> bool:
+        ways = self.authenticator.ways
+        way = ways.only_way()
+        if way is None:
+            return False
+        try:
+            await ways.working_client(way.id)
+        except DaasError:
+            return False
+        return True
+
+    def post(self) -> None:
+        """Refuse: nobody types a password here."""
+        raise web_error(BadRequest("There is no form on this page.", "Sign in again."), self.log)
+
+    def render_template(self, name: str, **ns: Any) -> Any:
+        """Give the page the ways; the stock template finds the first of them as a button."""
+        if name == "login.html":
+            ways = self.authenticator.ways.listed()
+            ns["ways"] = [
+                {
+                    "title": way.title,
+                    "for_whom": way.for_whom,
+                    "out_of_order": way.out_of_order,
+                    "url": self._address(way.path) if way.path else "",
+                }
+                for way in ways
+            ]
+        return super().render_template(name, **ns)
+
+    def _address(self, path: str) -> str:
+        wanted = self._validate_next_url(self.get_argument("next", ""))
+        address = url_path_join(self.hub.base_url, path)
+        return str(url_concat(address, {"next": wanted}) if wanted else address)
 
 
 class FlowCookies(BaseHandler):
     """The logins that wait in this browser, one signed cookie each."""
 
+    def initialize(self, long_links: LongLinks) -> None:
+        """Take the place where links wait that no cookie can hold."""
+        self._long_links = long_links
+
     @property
     def _prefix(self) -> str:
-        public = self.settings.get("public_url")
-        scheme = public.scheme if public else self.request.protocol
+        # What the configuration says counts, not what a request says of itself.
+        scheme = urlsplit(self.authenticator.redirect_uri("")).scheme
         # `__Host-` keeps other hosts of our domain from planting a login; it needs https.
         return f"__Host-{_COOKIE}" if scheme == "https" else _COOKIE
 
@@ -37,6 +98,9 @@ class FlowCookies(BaseHandler):
         """Remember *flow* in this browser for ten minutes, and forget the oldest of too many."""
         for name in self._waiting()[_MOST_TABS - 1 :]:
             self.clear_cookie(name, path=self._path())
+        if len(flow.next_url) > SHORT_CHARACTERS:
+            self._long_links.keep(flow.state, flow.next_url)
+            flow = replace(flow, next_url=_LONG)
         self._set_cookie(
             self._prefix + flow.state,
             flow.to_cookie(),
@@ -54,7 +118,11 @@ class FlowCookies(BaseHandler):
         name = self._prefix + state
         flow = self._read(name)
         self.clear_cookie(name, path=self._path())
-        return flow if flow and flow.state == state else None
+        if flow is None or flow.state != state:
+            return None
+        if flow.next_url == _LONG:
+            flow = replace(flow, next_url=self._long_links.take(state))
+        return flow
 
     def _read(self, name: str) -> LoginFlow | None:
         return LoginFlow.from_cookie(self.get_secure_cookie(name, max_age_days=1))
@@ -66,14 +134,14 @@ class FlowCookies(BaseHandler):
 
 
 class LoginHandler(FlowCookies):
-    """Send the browser to the identity provider."""
+    """Send the browser to one identity provider."""
 
-    async def get(self) -> None:
+    async def get(self, provider: str = DEFAULT) -> None:
         """Start a login; `next` is where the person wants to go."""
         wanted = self._validate_next_url(self.get_argument("next", ""))
-        flow = LoginFlow(next_url=safe_path(wanted))
+        flow = LoginFlow(next_url=safe_path(wanted), provider=provider)
         try:
-            url = await self.authenticator.authorization_url(self, flow)
+            url = await self.authenticator.authorization_url(flow)
         except DaasError as error:
             raise web_error(error, self.log) from None
         self.keep_flow(flow)
@@ -81,9 +149,9 @@ class LoginHandler(FlowCookies):
 
 
 class CallbackHandler(FlowCookies):
-    """The provider's answer, brought by the browser."""
+    """One provider's answer, brought by the browser."""
 
-    async def get(self) -> None:
+    async def get(self, provider: str = DEFAULT) -> None:
         """Finish the login that this browser started, and go where the person wanted to go."""
         try:
             # The state comes first: nothing of a forged answer is looked at.
@@ -93,13 +161,18 @@ class CallbackHandler(FlowCookies):
                     "This login was not started in this browser, or it took more than ten minutes.",
                     "Open the portal and sign in again.",
                 )
+            if flow.provider != provider:
+                raise LoginFailed(
+                    "This answer does not come from your identity provider.",
+                    detail=f"a login by {flow.provider} was answered at {provider}",
+                )
             user = await self._sign_in(flow)
         except DaasError as error:
             raise web_error(error, self.log) from None
         self.redirect(flow.next_url or self.get_next_url(user))
 
     async def _sign_in(self, flow: LoginFlow) -> Any:
-        await self.authenticator.check_answer(self.get_argument("iss", None))
+        await self.authenticator.check_answer(flow, self.get_argument("iss", None))
         error = self.get_argument("error", "")
         if error:
             # What the provider says may be anybody's words: the page does not repeat them.

@@ -60,6 +60,9 @@ def _signed_claims(token: str, keys: Sequence[Key], allowed: Collection[str]) ->
     except (JoseError, ValueError, TypeError) as error:
         raise _refused(f"it is no signed token ({type(error).__name__})") from None
     algorithm, kid = header.get("alg"), header.get("kid")
+    # Access and logout tokens are signed by the same keys (RFC 8725, 3.11).
+    if str(header.get("typ", "JWT")).upper() != "JWT":
+        raise _refused("it is a token of another kind")
     if not isinstance(algorithm, str) or algorithm not in allowed:
         raise _refused("its algorithm is not allowed")
     # Without a key name every key may be tried: there are few, and a signature is a signature.

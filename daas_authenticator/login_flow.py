@@ -12,9 +12,12 @@ import secrets
 import time
 from dataclasses import asdict, dataclass, field
 
+from daas_authenticator.providers import DEFAULT
+
 LIFETIME_SECONDS = 600
 _STATE = re.compile(r"[A-Za-z0-9_-]{22}")
-_PATH = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]{0,2000}")
+# A launch link may name many proposals; it is written once more into the sign-in page's links.
+_PATH = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]{0,16000}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,7 @@ class LoginFlow:
     """What must come back unchanged, and where the person wanted to go."""
 
     next_url: str = ""
+    provider: str = DEFAULT
     state: str = field(default_factory=lambda: secrets.token_urlsafe(16))
     nonce: str = field(default_factory=lambda: secrets.token_urlsafe(16), repr=False)
     verifier: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
@@ -42,7 +46,10 @@ class LoginFlow:
         """Return the flow of a cookie whose signature was checked; None when it is too old."""
         if not text:
             return None
-        flow = cls(**json.loads(text))
+        try:
+            flow = cls(**json.loads(text))
+        except (ValueError, TypeError):  # a cookie of another version of ours
+            return None
         return flow if time.time() - flow.started < LIFETIME_SECONDS else None
 
 

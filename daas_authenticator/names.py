@@ -68,4 +68,9 @@ def group_names(value: object) -> frozenset[str]:
         value = [value]
     if not isinstance(value, list | tuple | set | frozenset):
         return frozenset()
-    return frozenset(item for item in value if isinstance(item, str) and 0 < len(item) <= 255)
+    # Control characters, direction marks and halves of letters are in no honest name.
+    return frozenset(
+        item
+        for item in value
+        if isinstance(item, str) and 0 < len(item) <= 255 and item.isprintable()
+    )

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
 from pathlib import Path
@@ -57,6 +58,29 @@ c.DaasAuthenticator.support_contact = "the user office, user.office@facility.exa
 """
 
 
+#: `ATTACKED=stock` runs the attacks against what OAuthenticator offers; see tools/attack_table.py.
+ATTACKED = os.environ.get("ATTACKED", "ours")
+STOCK_CONFIG = (
+    HUB_CONFIG.replace("configure(c)", "")
+    .replace("from daas_authenticator import configure", "")
+    .replace("c.DaasAuthenticator.issuer =", "issuer =")
+    .replace("c.DaasAuthenticator.support_contact =", "support_contact =")
+    + """
+c.JupyterHub.authenticator_class = "generic-oauth"
+c.GenericOAuthenticator.merge(c.DaasAuthenticator)
+c.GenericOAuthenticator.authorize_url = issuer + "/authorize"
+c.GenericOAuthenticator.token_url = issuer + "/token"
+c.GenericOAuthenticator.userdata_url = issuer + "/userinfo"
+c.GenericOAuthenticator.username_claim = "preferred_username"
+c.GenericOAuthenticator.auth_state_groups_key = "oauth_user.groups"
+c.GenericOAuthenticator.scope = ["openid", "profile"]
+c.GenericOAuthenticator.enable_auth_state = True
+c.GenericOAuthenticator.manage_groups = True
+c.GenericOAuthenticator.allow_all = True
+"""
+)
+
+
 @dataclass
 class LyingProvider:
     """A provider whose answers a test changes. Without changes it tells the truth about alice."""
@@ -75,6 +99,9 @@ class LyingProvider:
     )
     asked: list[str] = field(default_factory=list)
     flows: dict[str, dict[str, str]] = field(default_factory=dict)
+    raw: dict[str, bytes | None] = field(default_factory=dict)
+    redirects: dict[str, str] = field(default_factory=dict)
+    keys: list[RSAKey] = field(default_factory=lambda: [KEY])
     expired: set[str] = field(default_factory=set)
     refresh_tokens: set[str] = field(default_factory=set)
 
@@ -101,17 +128,19 @@ class LyingProvider:
         return f"{query['redirect_uri']}?{urlencode({'code': code, 'state': query['state']})}"
 
     def tokens(self, form: dict[str, str]) -> dict[str, Any] | None:
-        nonce = ""
+        nonce: str | None = None
         if form["grant_type"] == "authorization_code":
             flow = self.flows.pop(form["code"], None)
             digest = hashlib.sha256(form["code_verifier"].encode()).digest()
             challenge = base64.urlsafe_b64encode(digest).decode().rstrip("=")
             if flow is None or flow["code_challenge"] != challenge:
                 return None
-            nonce = flow["nonce"]
+            nonce = flow.get("nonce")
         elif form.get("refresh_token") not in self.refresh_tokens:
             return None
         now = int(time.time())
+        if form["grant_type"] == "refresh_token":
+            self.token_claims.setdefault("nonce", None)
         claims = {
             "iss": self.issuer,
             "aud": CLIENT_ID,
@@ -146,10 +175,14 @@ class Endpoints(RequestHandler):
         if status:
             self.set_status(status)
             self.finish({"error": "refused", "error_description": "eyJ-not-to-be-shown"})
+        elif path in provider.redirects:
+            self.redirect(provider.redirects[path])
+        elif path in provider.raw:
+            self.finish(provider.raw[path])
         elif path == ".well-known/openid-configuration":
             self.finish(provider.document())
         elif path == "jwks":
-            self.finish(KeySet([KEY]).as_dict(private=False))
+            self.finish(KeySet(provider.keys).as_dict(private=False))
         elif path == "authorize":
             query = {k: v[0] for k, v in parse_qs(self.request.query).items()}
             self.redirect(provider.authorize(query))
@@ -165,14 +198,22 @@ class Endpoints(RequestHandler):
     get = post = answer
 
 
+@asynccontextmanager
+async def serving(lying: LyingProvider, **tls: Any) -> AsyncIterator[LyingProvider]:
+    """Let *lying* answer at its port."""
+    server = HTTPServer(Application([(r"/(.*)", Endpoints, {"provider": lying})]), **tls)
+    server.listen(lying.port, "127.0.0.1")
+    try:
+        yield lying
+    finally:
+        server.stop()
+        await server.close_all_connections()
+
+
 @pytest.fixture
 async def provider(provider_port: int) -> AsyncIterator[LyingProvider]:
-    lying = LyingProvider(provider_port)
-    server = HTTPServer(Application([(r"/(.*)", Endpoints, {"provider": lying})]))
-    server.listen(provider_port, "127.0.0.1")
-    yield lying
-    server.stop()
-    await server.close_all_connections()
+    async with serving(LyingProvider(provider_port)) as lying:
+        yield lying
 
 
 class Browser:
@@ -230,17 +271,34 @@ def provider_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def hub(provider_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
-    """A real hub whose provider is the lying one. It answers directly, without its proxy."""
-    folder = tmp_path_factory.mktemp("hub")
+def hub(
+    request: pytest.FixtureRequest, provider_port: int, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Hub]:
+    """A real hub whose provider is the lying one; a module may set more in `MORE_CONFIG`."""
+    more = getattr(request.module, "MORE_CONFIG", "")
+    config = STOCK_CONFIG if ATTACKED == "stock" else HUB_CONFIG
+    with running_hub(
+        tmp_path_factory.mktemp("hub"), config + more, provider=provider_port
+    ) as running:
+        yield running
+
+
+@contextmanager
+def running_hub(folder: Path, config: str, **values: object) -> Iterator[Hub]:
+    """Run a hub until the end of the block. It answers directly, without its proxy."""
     port = free_port()
-    config = folder / "jupyterhub_config.py"
-    config.write_text(HUB_CONFIG.format(hub=port, provider=provider_port))
-    environment = {**os.environ, "JUPYTERHUB_CRYPT_KEY": secrets.token_hex(32)}
+    file = folder / "jupyterhub_config.py"
+    file.write_text(config.format(hub=port, **values))
+    environment = {
+        **os.environ,
+        "JUPYTERHUB_CRYPT_KEY": secrets.token_hex(32),
+        # The hub runs elsewhere; it must still be the one of this working tree.
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+    }
     log = folder / "hub.log"
     with log.open("w") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", "jupyterhub", "-f", str(config), "--debug"],
+            [sys.executable, "-m", "jupyterhub", "-f", str(file), "--debug"],
             cwd=folder,
             env=environment,
             stdout=out,

@@ -12,6 +12,7 @@ from daas_authenticator.accounts.claims import ClaimAccounts
 from daas_authenticator.accounts.lookup import resolve_account
 from daas_authenticator.authenticator import DaasAuthenticator
 from daas_authenticator.client import Identity, Tokens
+from daas_authenticator.providers import Provider
 from daas_model.errors import AccountProblem, DaasError, LoginFailed, ProviderUnavailable
 from daas_model.people import Account, Person
 
@@ -30,7 +31,8 @@ RULES = AccountRules(min_uid=1000, min_group_gid=1000, timeout_seconds=5)
 
 async def resolve(claims: dict[str, Any], issuer: str = ISSUER) -> Account:
     async def ask(name: str) -> Identity:
-        return Identity(issuer, "a1", claims, Tokens("", None, None))
+        provider = Provider("p", "", "", issuer, "hub", "", (), "", "")
+        return Identity(provider, "a1", "", claims, Tokens("", None, None))
 
     source = ClaimAccounts(ask, issuer=ISSUER, groups_claim="posixGroups")
     return await resolve_account(Person("alice"), (), source, RULES)

@@ -39,21 +39,6 @@ async def test_the_waiting_login_cannot_be_read_by_scripts_or_sent_by_other_site
         assert attribute in cookie
 
 
-async def test_over_https_no_other_host_can_plant_a_login(
-    hub: Hub, provider: LyingProvider
-) -> None:
-    browser = hub.browser()
-    https = {"X-Forwarded-Proto": "https"}
-    page = await browser.get("/hub/oauth_login?next=%2Fa", follow=0, **https)
-    cookie = next(c for c in page.headers.get_list("Set-Cookie") if "daas-login-" in c)
-    assert cookie.startswith("__Host-")
-    assert {"Secure", "Path=/"} <= set(cookie.split("; "))
-    assert "Domain" not in cookie
-    answer = await browser.get(page.headers["Location"], follow=0)
-    end = await browser.get(answer.headers["Location"], follow=0, **https)
-    assert end.headers["Location"] == "/a"
-
-
 async def test_two_tabs_can_both_finish(hub: Hub, provider: LyingProvider) -> None:
     browser = hub.browser()
     first, second = await start(browser, hub, "/a"), await start(browser, hub, "/b")

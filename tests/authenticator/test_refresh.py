@@ -11,6 +11,7 @@ from tornado.web import HTTPError
 
 from daas_authenticator.authenticator import DaasAuthenticator
 from daas_authenticator.login_flow import LoginFlow
+from daas_authenticator.providers import DEFAULT
 from daas_model.errors import LoginFailed
 
 from .conftest import CLIENT_ID, CLIENT_SECRET, LyingProvider
@@ -27,6 +28,9 @@ class KeptUser:
 
     async def get_auth_state(self) -> dict[str, Any]:
         return self.auth_state
+
+    async def save_auth_state(self, auth_state: dict[str, Any]) -> None:
+        self.auth_state = auth_state
 
 
 class NobodyYet:
@@ -50,9 +54,11 @@ def authenticator(provider: LyingProvider) -> DaasAuthenticator:
     )
 
 
-async def sign_in(authenticator: DaasAuthenticator, provider: LyingProvider) -> KeptUser:
-    flow = LoginFlow()
-    url = await authenticator.authorization_url(None, flow)
+async def sign_in(
+    authenticator: DaasAuthenticator, provider: LyingProvider, way: str = DEFAULT
+) -> KeptUser:
+    flow = LoginFlow(provider=way)
+    url = await authenticator.authorization_url(flow)
     query = {k: v[0] for k, v in parse_qs(urlsplit(url).query).items()}
     answer = parse_qs(urlsplit(provider.authorize(query)).query)
     model = await authenticator.authenticate(NobodyYet(), {"code": answer["code"][0], "flow": flow})
@@ -64,7 +70,8 @@ async def test_only_the_needed_is_kept(
 ) -> None:
     user = await sign_in(authenticator, provider)
     assert set(user.auth_state) == {
-        "issuer", "sub", "access_token", "refresh_token", "id_token", "scope"
+        "provider", "issuer", "sub", "nonce", "confirmed_at",
+        "access_token", "refresh_token", "id_token", "scope",
     }  # fmt: skip
 
 
@@ -124,6 +131,121 @@ async def test_a_provider_that_is_down_keeps_the_login(
     authenticator.pre_spawn_start(user, None)
 
 
+async def test_the_grace_for_a_silent_provider_is_limited(
+    authenticator: DaasAuthenticator, provider: LyingProvider
+) -> None:
+    user = await sign_in(authenticator, provider)
+    provider.status = {"userinfo": 503}
+    user.auth_state["confirmed_at"] -= authenticator.grace_seconds + 1
+    assert await authenticator.refresh_user(user) is False
+    with pytest.raises(SpawnException):
+        authenticator.pre_spawn_start(user, None)
+
+
+async def test_a_login_whose_grace_was_over_stands_again_when_the_provider_confirms_it(
+    authenticator: DaasAuthenticator, provider: LyingProvider
+) -> None:
+    user = await sign_in(authenticator, provider)
+    provider.status = {"userinfo": 503}
+    user.auth_state["confirmed_at"] = 0
+    await authenticator.refresh_user(user)
+    provider.status = {}
+    model = await authenticator.refresh_user(user)
+    assert isinstance(model, dict)
+    assert model["auth_state"]["confirmed_at"] > 0
+    authenticator.pre_spawn_start(user, None)
+
+
+async def test_renewed_tokens_do_not_lengthen_the_grace(
+    authenticator: DaasAuthenticator, provider: LyingProvider
+) -> None:
+    user = await sign_in(authenticator, provider)
+    provider.expired = {user.auth_state["access_token"]}
+    provider.status = {"userinfo": 503}
+    model = await authenticator.refresh_user(user)
+    assert isinstance(model, dict)
+    assert model["auth_state"]["confirmed_at"] == user.auth_state["confirmed_at"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param({"userinfo": b"<html>Maintenance</html>"}, id="no JSON"),
+        pytest.param({"userinfo": b"[]"}, id="no object"),
+    ],
+)
+async def test_garbage_at_a_refresh_is_an_outage(
+    authenticator: DaasAuthenticator, provider: LyingProvider, answer: dict[str, bytes | None]
+) -> None:
+    user = await sign_in(authenticator, provider)
+    provider.raw = answer
+    assert await authenticator.refresh_user(user) is True
+
+
+async def test_an_ended_login_is_not_revived_and_its_name_stays_hers(
+    authenticator: DaasAuthenticator, provider: LyingProvider
+) -> None:
+    user = await sign_in(authenticator, provider)
+    provider.status = {"userinfo": 401, "token": 400}
+    assert await authenticator.refresh_user(user) is False
+    provider.status = {}
+    assert await authenticator.refresh_user(user) is False
+    assert user.auth_state == {"provider": "default", "issuer": provider.issuer, "sub": "a1"}
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        pytest.param({"iss": "https://evil.example"}, id="another iss"),
+        pytest.param({"aud": "another"}, id="another aud"),
+        pytest.param({"azp": "another"}, id="another azp"),
+        pytest.param({"exp": 1}, id="expired"),
+        pytest.param({"iat": 4_000_000_000}, id="from the future"),
+        pytest.param({"nonce": "of another login"}, id="another nonce"),
+        pytest.param({"sub": "b2"}, id="another sub"),
+    ],
+)
+async def test_a_renewed_token_is_checked_like_the_first(
+    authenticator: DaasAuthenticator, provider: LyingProvider, lie: dict[str, Any]
+) -> None:
+    user = await sign_in(authenticator, provider)
+    provider.expired = {user.auth_state["access_token"]}
+    provider.token_claims = lie
+    assert await authenticator.refresh_user(user) is False
+    assert "access_token" not in user.auth_state
+
+
+async def test_a_login_by_a_way_that_was_switched_off_ends(provider: LyingProvider) -> None:
+    one = {"issuer": provider.issuer, "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+    user = KeptUser("alice", {"provider": "one", "issuer": provider.issuer, "sub": "a1",
+                              "access_token": "x"})  # fmt: skip
+    off = DaasAuthenticator(
+        providers={"one": {**one, "enabled": False}}, enable_auth_state=True, allow_all=True
+    )
+    assert await off.refresh_user(user) is False
+    assert provider.asked == []
+
+
+async def test_claims_may_come_from_the_id_token_alone(provider: LyingProvider) -> None:
+    values = {"issuer": provider.issuer, "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+    authenticator = DaasAuthenticator(
+        providers={"one": {**values, "claims_from": "id_token", "groups_claim": "groups"}},
+        oauth_callback_url=CALLBACK,
+        enable_auth_state=True,
+        manage_groups=True,
+        allow_all=True,
+    )
+    provider.metadata = {"userinfo_endpoint": None}
+    provider.token_claims = {"preferred_username": "alice", "groups": ["p1"]}
+    user = await sign_in(authenticator, provider, "one")
+    assert user.name == "alice"
+    provider.token_claims["groups"] = ["p2"]
+    model = await authenticator.refresh_user(user)
+    assert isinstance(model, dict)
+    assert model["groups"] == ["p2"]
+    assert "userinfo" not in provider.asked
+
+
 async def test_a_refusal_ends_the_login_and_nothing_new_starts(
     authenticator: DaasAuthenticator, provider: LyingProvider
 ) -> None:
@@ -176,7 +298,9 @@ async def test_requests_at_the_same_time_refresh_once(
     "state",
     [
         pytest.param({}, id="nothing kept"),
-        pytest.param({"issuer": "https://other.example", "access_token": "x"}, id="other issuer"),
+        pytest.param(
+            {"issuer": "https://other.example", "sub": "a1", "access_token": "x"}, id="other issuer"
+        ),
     ],
 )
 async def test_a_login_that_was_not_kept_asks_to_sign_in(
@@ -191,13 +315,13 @@ async def test_an_answer_must_name_our_provider_when_it_promises_to(
 ) -> None:
     provider.metadata = {"authorization_response_iss_parameter_supported": True}
     with pytest.raises(LoginFailed):
-        await authenticator.check_answer(given)
-    await authenticator.check_answer(provider.issuer)
+        await authenticator.check_answer(LoginFlow(), given)
+    await authenticator.check_answer(LoginFlow(), provider.issuer)
 
 
 async def test_an_old_provider_need_not_name_itself(
     authenticator: DaasAuthenticator, provider: LyingProvider
 ) -> None:
-    await authenticator.check_answer(None)
+    await authenticator.check_answer(LoginFlow(), None)
     with pytest.raises(LoginFailed):
-        await authenticator.check_answer("https://evil.example")
+        await authenticator.check_answer(LoginFlow(), "https://evil.example")

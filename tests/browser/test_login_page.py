@@ -60,3 +60,28 @@ def test_the_sign_in_page_has_one_way_in_and_says_how_to_get_an_account(
     expect(page.get_by_role("main")).to_contain_text("ask your facility's user office")
     expect(page.get_by_role("main")).to_contain_text(values.get("login_error", ""))
     assert axe(page) == []
+
+
+WAYS = [
+    {"title": "Facility account", "for_whom": "For staff.", "url": "/hub/a", "out_of_order": False},
+    {"title": "UmbrellaID", "for_whom": "For guests.", "url": "/hub/b", "out_of_order": True},
+    {"title": "ORCID iD", "for_whom": "For linking.", "url": "", "out_of_order": False},
+]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 360])
+def test_the_page_says_which_way_is_for_whom_and_which_is_out_of_order(
+    visit: Visit, demo: Demo, axe: Callable[[Page], list[str]], scheme: str, width: int
+) -> None:
+    size = {"width": width, "height": 800}
+    page = visit(color_scheme=scheme, bypass_csp=True, viewport=size)
+    html = rendered("login.html", ways=WAYS)
+    page.route("**/hub/login", lambda route: route.fulfill(body=html, content_type="text/html"))
+    page.goto(f"{demo.url}/hub/login")
+    expect(page.get_by_role("link", name="Sign in", exact=True)).to_have_attribute("href", "/hub/a")
+    expect(page.get_by_role("link", name="Try anyway")).to_have_attribute("href", "/hub/b")
+    expect(page.get_by_role("status")).to_contain_text("Out of order")
+    expect(page.get_by_role("link", name="ORCID")).to_have_count(0)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert axe(page) == []

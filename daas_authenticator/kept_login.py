@@ -1,0 +1,72 @@
+"""What the hub keeps of a login, encrypted, between two requests.
+
+Made by the authenticator at each login and refresh; the least that a refresh needs, and who
+owns the name. The hub calls it `auth_state`.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from daas_authenticator.client import Identity, Tokens
+from daas_authenticator.providers import DEFAULT
+
+
+@dataclass(frozen=True, slots=True)
+class KeptLogin:
+    """Who signed in by which provider, and when it last said so."""
+
+    provider: str
+    issuer: str
+    subject: str
+    nonce: str
+    confirmed_at: int
+    tokens: Tokens = field(repr=False)
+
+    @classmethod
+    def of(cls, identity: Identity) -> "KeptLogin":
+        """Return what is kept of *identity*, which was confirmed just now."""
+        return cls(
+            provider=identity.provider.id,
+            issuer=identity.issuer,
+            subject=identity.subject,
+            nonce=identity.nonce,
+            confirmed_at=int(time.time()),
+            tokens=identity.tokens,
+        )
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any] | None) -> "KeptLogin | None":
+        """Return what `to_state` wrote; None when that login has ended or was never kept."""
+        if not state or not state.get("access_token") or not state.get("sub"):
+            return None
+        return cls(
+            provider=state.get("provider", DEFAULT),
+            issuer=state.get("issuer", ""),
+            subject=state["sub"],
+            nonce=state.get("nonce", ""),
+            confirmed_at=state.get("confirmed_at", 0),
+            tokens=Tokens(
+                access_token=state["access_token"],
+                refresh_token=state.get("refresh_token"),
+                id_token=state.get("id_token"),
+                scope=tuple(state.get("scope") or ()),
+            ),
+        )
+
+    def to_state(self) -> dict[str, Any]:
+        """Return the hub's `auth_state`."""
+        return {
+            **self.without_tokens(),
+            "nonce": self.nonce,
+            "confirmed_at": self.confirmed_at,
+            "access_token": self.tokens.access_token,
+            "refresh_token": self.tokens.refresh_token,
+            "id_token": self.tokens.id_token,
+            "scope": list(self.tokens.scope),
+        }
+
+    def without_tokens(self) -> dict[str, Any]:
+        """Return what stays after the end of a login: whose name it is."""
+        return {"provider": self.provider, "issuer": self.issuer, "sub": self.subject}
