@@ -40,7 +40,8 @@ PROPOSALS = (
     DemoProposal("2026-0231", "B21-USAXS", 62002, ("pi", "contact"), ("VTMA.h5",)),
 )
 
-EXAMPLES = ("XRFSpectrum.mca", "Steel.spe", "Steel.cfg")
+#: The last one so that PyMca's file dialog, which begins with HDF5 files, is not empty.
+EXAMPLES = ("XRFSpectrum.mca", "Steel.spe", "Steel.cfg", "VTMA.h5")
 
 
 class MissingMeasurement(Exception):

@@ -155,7 +155,9 @@ def _environment(
     workspace: str,
     around: Surroundings,
 ) -> dict[str, str]:
-    relative = folder.relative_to(home)
+    # Where a new notebook can be saved: the folder above is a read-only frame of mounts.
+    writable = folder / "processed" if folder.parent == home / PROPOSALS else home
+    relative = writable.relative_to(home)
     return {
         "HOME": str(home),
         "USER": account.name,

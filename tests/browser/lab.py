@@ -18,7 +18,7 @@ CALL = """async ([path, method, body]) => {
 def open_lab(page: Page, proposal: str) -> None:
     """Press the button of *proposal* and wait until JupyterLab shows its files."""
     page.get_by_role("button", name=re.compile(f"in JupyterLab, {proposal}")).click()
-    page.locator(".jp-DirListing-itemText").first.wait_for()
+    page.locator(".jp-BreadCrumbs", has_text="processed").first.wait_for()
 
 
 def contents(page: Page, path: str, method: str = "GET", body: Any = None) -> tuple[int, Any]:

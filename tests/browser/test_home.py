@@ -66,7 +66,7 @@ def test_a_newcomer_opens_pymca_with_example_data(visit: Visit, demo: Demo) -> N
 def test_a_newcomer_opens_jupyterlab_without_a_proposal(visit: Visit) -> None:
     page = visit("newcomer")
     page.get_by_role("button", name="Open in JupyterLab").click()
-    expect(page.locator(".jp-DirListing-itemText").filter(has_text="XRFSpectrum")).to_be_visible()
+    expect(page.locator(".jp-DirListing-itemText").filter(has_text="Examples")).to_be_visible()
 
 
 def test_a_double_click_opens_one_session(visit: Visit, demo: Demo) -> None:

@@ -19,14 +19,15 @@ def notebook(visit: Visit) -> Page:
     return page
 
 
-def test_it_opens_in_the_folder_of_the_proposal(notebook: Page) -> None:
-    shown = notebook.locator(".jp-DirListing-itemText")
-    assert set(shown.all_inner_texts()) == {"processed", "raw"}
+def test_it_opens_where_new_notebooks_can_be_saved_beside_the_raw_data(notebook: Page) -> None:
+    expect(notebook.locator(".jp-BreadCrumbs")).to_contain_text("processed")
     assert lab.names(notebook, "Proposals") == {"2026-0231"}
+    assert lab.names(notebook, "Proposals/2026-0231") == {"processed", "raw"}
     assert lab.names(notebook, "Proposals/2026-0231/raw") == {"VTMA.h5"}
 
 
 def test_h5web_shows_a_measurement(notebook: Page) -> None:
+    notebook.locator(".jp-BreadCrumbs-item", has_text="2026-0231").click()
     notebook.locator(".jp-DirListing-item", has_text="raw").dblclick()
     notebook.locator(".jp-DirListing-item", has_text="VTMA.h5").dblclick()
     expect(notebook.get_by_role("treeitem").filter(has_text="VTMA13b").first).to_be_visible()
@@ -47,11 +48,10 @@ def test_a_terminal_works_and_cannot_write_raw_data(notebook: Page, demo: Demo) 
     place = data(demo, "2026-0231", "processed")
     lab.type_in_terminal(
         notebook,
-        "(id -un; pwd; touch ../raw/x) > processed/said.tmp 2>&1; cd processed; "
-        "(touch ../raw/x) >> said.tmp 2>&1; mv said.tmp said.txt",
+        "(id -un; pwd; touch ../raw/x) > said.tmp 2>&1; mv said.tmp said.txt",
     )
     said = _appears(notebook, place / "said.txt")
-    assert said.splitlines()[:2] == ["pi", "/home/pi/Proposals/2026-0231"]
+    assert said.splitlines()[:2] == ["pi", "/home/pi/Proposals/2026-0231/processed"]
     assert "Read-only file system" in said
     assert [file.name for file in data(demo, "2026-0231", "raw").iterdir()] == ["VTMA.h5"]
 

@@ -131,6 +131,20 @@ def test_the_desktop_apps_are_tiles_in_the_launcher() -> None:
     assert tiles[0]["icon"] == "/opt/daas/apps/pymca/icon.svg"
 
 
+STARTS = {
+    "one proposal": (("p-1",), "/lab/tree/Proposals/p-1/processed"),
+    "two proposals": (("p-1", "p-2"), "/lab"),
+    "own resources": ((), "/lab"),
+}
+
+
+@pytest.mark.parametrize(("proposals", "address"), STARTS.values(), ids=STARTS.keys())
+def test_jupyterlab_opens_where_a_new_notebook_can_be_saved(
+    proposals: tuple[str, ...], address: str
+) -> None:
+    assert plan("jupyterlab", *proposals).environment["JUPYTERHUB_DEFAULT_URL"] == address
+
+
 def test_two_proposals_sessions_do_not_share_their_open_tabs() -> None:
     folders = {
         plan("jupyterlab", id_).environment["JUPYTERLAB_WORKSPACES_DIR"] for id_ in ("p-1", "p-2")
