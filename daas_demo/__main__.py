@@ -24,6 +24,7 @@ from pathlib import Path
 
 from daas_demo import leftovers
 from daas_demo.prepare import MissingMeasurement, hub_secrets, prepare
+from daas_spawner import weaknesses
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PROGRAMS = ("bwrap", "setpriv", "Xtigervnc", "matchbox-window-manager", "xprop")
@@ -56,6 +57,8 @@ def main() -> int:
         wait_ready(hub, options.port, folder)
         print(f"\n  The portal is at  http://127.0.0.1:{options.port}\n", flush=True)
         print("  Ctrl-C ends it. Homes and processed data are kept in .demo/", flush=True)
+        for weakness in weaknesses():
+            print(f"  Mind: {weakness}", flush=True)
         keep(hub, environment, folder)
     except (CannotRun, MissingMeasurement) as problem:
         print(f"The demo cannot run: {problem}", file=sys.stderr)
