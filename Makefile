@@ -63,7 +63,7 @@ test-packages: packages
 .session-env/programs: $(REQUIREMENTS) | packages
 	@echo "Setting up PyMca and JupyterLab (2 to 4 minutes, 1 GB)…"
 	test -x .session-env/bin/python || $(PYTHON) -m venv .session-env
-	sh $(PIP) .session-env setuptools wheel websockify $(addprefix -r ,$(REQUIREMENTS))
+	sh $(PIP) .session-env setuptools wheel $(addprefix -r ,$(REQUIREMENTS))
 	touch $@
 
 .session-env/ready: .session-env/programs setup.cfg $(SOURCES) .node/ready
