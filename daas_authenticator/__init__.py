@@ -5,15 +5,17 @@ processes of the portal read the same configuration.
 """
 
 import logging
+from pathlib import Path
 from typing import Any
 
 
-def configure(c: Any) -> None:
+def configure(c: Any, *, state_folder: Path = Path()) -> None:
     """Make the hub sign people in with `DaasAuthenticator`.
 
     *c* is the traitlets configuration. The facility still sets `DaasAuthenticator.issuer`,
     `client_id`, `client_secret` and `oauth_callback_url`, and `JUPYTERHUB_CRYPT_KEY` in the
-    hub's environment, because the provider's tokens are kept encrypted.
+    hub's environment, because the provider's tokens are kept encrypted. *state_folder* holds
+    what must survive: who is who here, and the record of what was done to accounts.
     """
     # With each form token the hub notes whose login it is for; that is nobody's to read.
     logging.getLogger("tornado.application").addFilter(
@@ -24,3 +26,5 @@ def configure(c: Any) -> None:
     c.DaasAuthenticator.manage_groups = True
     # Who the provider lets in may see the portal; what she may open is the catalogue's answer.
     c.DaasAuthenticator.allow_all = True
+    c.DaasAuthenticator.people_database = f"sqlite:///{(state_folder / 'people.sqlite').resolve()}"
+    c.DaasAuthenticator.audit_file = str((state_folder / "audit.jsonl").resolve())

@@ -42,13 +42,18 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A verified person of one provider: (issuer, subject) is who; *claims* say the rest."""
+    """A verified person of one provider: (issuer, subject) is who; *claims* say the rest.
+
+    *login_claims* are those of the ID token of a login: when and how she signed in, and the
+    provider's name for it. They are empty at a refresh.
+    """
 
     provider: Provider
     subject: str
     nonce: str
     claims: Mapping[str, Any] = field(repr=False)
     tokens: Tokens
+    login_claims: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def issuer(self) -> str:
@@ -89,6 +94,7 @@ class OpenIDClient:
             {
                 **extra,
                 **self.provider.authorize_params,
+                **flow.wanted_from_provider,
                 "response_type": "code",
                 "client_id": self.provider.client_id,
                 "redirect_uri": redirect_uri,
@@ -122,8 +128,9 @@ class OpenIDClient:
         )
         claims = await self._verified(tokens.id_token, flow.nonce)
         if self.provider.claims_from == "id_token":
-            return Identity(self.provider, claims["sub"], flow.nonce, claims, tokens)
-        return await self.identify(tokens, claims["sub"], flow.nonce)
+            return Identity(self.provider, claims["sub"], flow.nonce, claims, tokens, claims)
+        identity = await self.identify(tokens, claims["sub"], flow.nonce)
+        return replace(identity, login_claims=claims)
 
     async def refresh(self, tokens: Tokens, subject: str, nonce: str) -> Identity:
         """Return what the provider says today of *subject*, with the tokens it is known by now.

@@ -23,6 +23,7 @@ class KeptLogin:
     nonce: str
     confirmed_at: int
     tokens: Tokens = field(repr=False)
+    sid: str = ""
 
     @classmethod
     def of(cls, identity: Identity) -> "KeptLogin":
@@ -34,6 +35,7 @@ class KeptLogin:
             nonce=identity.nonce,
             confirmed_at=int(time.time()),
             tokens=identity.tokens,
+            sid=sid if isinstance(sid := identity.login_claims.get("sid"), str) else "",
         )
 
     @classmethod
@@ -53,6 +55,7 @@ class KeptLogin:
                 id_token=state.get("id_token"),
                 scope=tuple(state.get("scope") or ()),
             ),
+            sid=state.get("sid", ""),
         )
 
     def to_state(self) -> dict[str, Any]:
@@ -65,6 +68,7 @@ class KeptLogin:
             "refresh_token": self.tokens.refresh_token,
             "id_token": self.tokens.id_token,
             "scope": list(self.tokens.scope),
+            "sid": self.sid,
         }
 
     def without_tokens(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from oauthenticator.generic import GenericOAuthenticator
 from traitlets import Dict, Float, Integer, Set, TraitError, Unicode, default, validate
 
 from daas_authenticator.accounts.settings import AccountSettings
-from daas_authenticator.names import RESERVED_NAMES
+from daas_authenticator.names import NAME_PATTERN, RESERVED_NAMES
 from daas_authenticator.profiles import PROFILES
 from daas_authenticator.providers import (
     DEFAULT,
@@ -64,6 +64,18 @@ class AuthenticatorSettings(AccountSettings, GenericOAuthenticator):
         Example: 600.""",
     ).tag(config=True)
 
+    # The hub asks us at every request: whether this browser is still signed in must not be
+    # what it was a second ago. The provider is asked every `renewal_seconds`.
+    auth_refresh_age = Float(1e-6, help="Not to be set: see renewal_seconds.")
+
+    renewal_seconds = Integer(
+        300,
+        min=0,
+        help="""How often a login is confirmed by its provider while somebody uses it, in seconds;
+        groups change, and a login that the provider ended ends, after that time.
+        Example: 120.""",
+    ).tag(config=True)
+
     provider_check_seconds = Float(
         60.0,
         min=0.1,
@@ -83,6 +95,28 @@ class AuthenticatorSettings(AccountSettings, GenericOAuthenticator):
         help="""Names that nobody can sign in as, whatever the provider says. A system account
         that is missing here could be taken by who registers its name at the provider.
         Example: {"root", "admin", "beamline"}.""",
+    ).tag(config=True)
+
+    name_pattern = Unicode(
+        NAME_PATTERN,
+        help="""Regular expression that the whole of an account's name must fit; letters beyond
+        ASCII never do. A wider one must still suit file names and host names.
+        Example: "[a-z][a-z0-9]{2,15}".""",
+    ).tag(config=True)
+
+    people_database = Unicode(
+        "sqlite:///people.sqlite",
+        help="""Database with the people's identities and who is blocked, as an SQLAlchemy address.
+        Without it nobody can sign in, and who restores an old copy of it brings back old links.
+        PostgreSQL needs the package psycopg.
+        Example: "postgresql+psycopg://daas@db.facility.example/daas".""",
+    ).tag(config=True)
+
+    audit_file = Unicode(
+        "audit.jsonl",
+        help="""File to which a line of JSON is added whenever an account is linked, unlinked,
+        blocked or let in again. It names people; keep it as your rules for logs say. It may be
+        rotated by renaming. Example: "/var/log/daas/audit.jsonl".""",
     ).tag(config=True)
 
     portal_url = Unicode(
@@ -150,6 +184,18 @@ class AuthenticatorSettings(AccountSettings, GenericOAuthenticator):
         except ValueError as error:
             raise TraitError(f"DaasAuthenticator.{name}: {error}") from None
 
+    @validate("name_pattern")
+    def _narrow_pattern(self, proposal: Any) -> str:
+        pattern: str = proposal["value"]
+        try:
+            wide = [name for name in ("", "/", "a/b", "..", "a:b", "a b") if
+                    re.fullmatch(pattern, name, re.ASCII)]  # fmt: skip
+        except re.error as error:
+            raise TraitError(f"DaasAuthenticator.name_pattern: {error}") from None
+        if wide:
+            raise TraitError(f"DaasAuthenticator.name_pattern lets {wide[0]!r} be a name")
+        return pattern
+
     @validate("portal_url")
     def _path_only(self, proposal: Any) -> str:
         url: str = proposal["value"]
@@ -167,4 +213,4 @@ class AuthenticatorSettings(AccountSettings, GenericOAuthenticator):
 
     @default("login_service")
     def _default_login_service(self) -> str:
-        return "your facility account"
+        return "Facility account"

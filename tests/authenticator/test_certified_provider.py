@@ -32,10 +32,9 @@ pytestmark = [
 
 CERTIFIED = """
 c.JupyterHub.public_url = "http://127.0.0.1:{hub}/"
-c.JupyterHub.template_paths = [{templates!r}]
 c.DaasAuthenticator.issuer = ""
 c.DaasAuthenticator.oauth_callback_url = ""
-c.DaasAuthenticator.auth_refresh_age = 1
+c.DaasAuthenticator.renewal_seconds = 1
 c.DaasAuthenticator.provider_check_seconds = 0.2
 c.DaasAuthenticator.providers = {{
     "certified": {{
@@ -66,9 +65,8 @@ class Certified:
 @pytest.fixture(scope="module")
 def certified(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Certified]:
     folder, port = tmp_path_factory.mktemp("hub"), free_port()
-    templates = str(REPOSITORY / "templates" / "hub")
     with (
-        running_hub(folder, HUB_CONFIG + CERTIFIED, provider=port, templates=templates) as hub,
+        running_hub(folder, HUB_CONFIG + CERTIFIED, provider=port) as hub,
         certified_provider(port, f"{hub.url}/hub/oidc/certified/callback", folder / "said") as said,
     ):
         deadline = time.monotonic() + 20
@@ -126,20 +124,20 @@ def test_a_person_signs_in_and_the_hub_keeps_up_with_rotating_tokens(
     page: Page, certified: Certified
 ) -> None:
     sign_in(page, certified, "alice")
-    expect(page.get_by_role("banner")).to_contain_text("Signed in as alice")
+    expect(page.get_by_role("banner")).to_contain_text("My account: alice")
     assert page.url == f"{certified.hub.url}/hub/token"
     renewed = certified.granted("refresh_token")
     deadline = time.monotonic() + 20
     while certified.granted("refresh_token") < renewed + 2:
         assert time.monotonic() < deadline, certified.said.read_text()
         page.reload()
-        expect(page.get_by_role("banner")).to_contain_text("Signed in as alice")
+        expect(page.get_by_role("banner")).to_contain_text("My account: alice")
     assert "grant.error" not in certified.said.read_text()
 
 
 def test_a_name_that_arrives_as_a_list_is_that_name(page: Page, certified: Certified) -> None:
     sign_in(page, certified, "bob")
-    expect(page.get_by_role("banner")).to_contain_text("Signed in as bob")
+    expect(page.get_by_role("banner")).to_contain_text("My account: bob")
 
 
 def test_somebody_without_a_name_reads_why_she_cannot_come_in(
@@ -173,6 +171,6 @@ def test_a_launch_link_with_4_kb_of_query_survives_in_two_tabs(
         tab.locator("input[name=login]").fill("alice")
         tab.locator("input[name=password]").fill("any")
         tab.get_by_role("button", name="Sign-in").click()
-        expect(tab.get_by_role("banner")).to_contain_text("Signed in as alice")
+        expect(tab.get_by_role("banner")).to_contain_text("My account: alice")
         assert tab.url == certified.hub.url + link
     context.close()
