@@ -16,6 +16,7 @@ from daas_authenticator.links.store import LEGACY_ISSUER, Link
 from daas_authenticator.login_flow import LoginFlow, Purpose
 from daas_authenticator.logins.ending import end_logins
 from daas_authenticator.logins.login import Login
+from daas_authenticator.logins.pages import leave
 from daas_authenticator.web_errors import web_error
 from daas_model.errors import BadRequest, DaasError
 from daas_model.people import Person
@@ -223,13 +224,13 @@ class EndPage(AccountPages):
             login = await self.login()
             logins = await register.of(user.name)
             gone = [one for one in logins if wanted in ("all", one.key)]
+            if login in gone:
+                await leave(self, gone)
+                return
             await end_logins(register, user, gone)
         except DaasError as error:
             raise web_error(error, self.log) from None
-        if login in gone:
-            self.redirect(url_path_join(self.hub.base_url, "logout"))
-        else:
-            self.back("ended")
+        self.back("ended")
 
 
 def _login_view(login: Login, this: Login, title: str) -> dict[str, Any]:

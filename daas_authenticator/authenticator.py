@@ -21,7 +21,7 @@ from daas_authenticator.client import Identity, OpenIDClient
 from daas_authenticator.database.engine import Database
 from daas_authenticator.discovery import is_safe_url
 from daas_authenticator.fetch import Fetch
-from daas_authenticator.handlers import CallbackHandler, LoginHandler, SignInPage, SignOutHandler
+from daas_authenticator.handlers import CallbackHandler, LoginHandler, SignInPage
 from daas_authenticator.kept_login import KeptLogin
 from daas_authenticator.links.admission import Admission
 from daas_authenticator.links.linking import Linking
@@ -29,6 +29,7 @@ from daas_authenticator.links.people import People
 from daas_authenticator.links.store import LinkStore
 from daas_authenticator.login_flow import LoginFlow, Purpose
 from daas_authenticator.logins.beginning import not_her_own, stands
+from daas_authenticator.logins.pages import BackchannelPage, SignedOutPage, SignOutPage
 from daas_authenticator.logins.register import Register
 from daas_authenticator.logins.store import LoginStore
 from daas_authenticator.long_links import LongLinks
@@ -49,7 +50,7 @@ class DaasAuthenticator(AuthenticatorSettings):
 
     login_handler = LoginHandler
     callback_handler = CallbackHandler
-    logout_handler = SignOutHandler
+    logout_handler = SignOutPage
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -80,6 +81,9 @@ class DaasAuthenticator(AuthenticatorSettings):
             (f"/oidc/{_ID}/login", self.login_handler, links),
             (f"/oidc/{_ID}/callback", self.callback_handler, links),
             (r"/logout", self.logout_handler),
+            (r"/signed-out", SignedOutPage),
+            (r"/oauth_backchannel", BackchannelPage),
+            (f"/oidc/{_ID}/backchannel", BackchannelPage),
             *((path, page, links) for path, page in account_page.HANDLERS),
             *portal_redirects.HANDLERS,
         ]

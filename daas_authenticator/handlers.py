@@ -11,9 +11,7 @@ from urllib.parse import urlsplit
 
 from jupyterhub.handlers import BaseHandler
 from jupyterhub.handlers.login import LoginHandler as HubLoginHandler
-from jupyterhub.handlers.login import LogoutHandler
 from jupyterhub.utils import url_path_join
-from oauthenticator.oauth2 import OAuthLogoutHandler
 from tornado.httputil import url_concat
 from tornado.web import HTTPError
 
@@ -25,7 +23,6 @@ from daas_authenticator.login_flow import (
     safe_path,
 )
 from daas_authenticator.logins.beginning import begin_login
-from daas_authenticator.logins.ending import end_logins
 from daas_authenticator.logins.login import key_of
 from daas_authenticator.long_links import SHORT_CHARACTERS, LongLinks
 from daas_authenticator.providers import DEFAULT
@@ -232,38 +229,3 @@ class CallbackHandler(FlowCookies):
     def append_query_parameters(self, url: str, exclude: Any = None) -> str:  # noqa: ARG002
         """Keep code and state out of the page that follows."""
         return url
-
-
-class SignOutHandler(OAuthLogoutHandler):
-    """Sign this browser out of the hub and of everything that the hub let it into."""
-
-    async def get(self) -> None:
-        """Ask first: another site's page can lead here."""
-        if self.current_user is None:
-            await self.render_logout_page()
-            return
-        xsrf = self.xsrf_token.decode("ascii")
-        self.finish(await self.render_template("sign-out.html", xsrf=xsrf))
-
-    async def post(self) -> None:
-        """Sign out; the hub has checked the form's token."""
-        await LogoutHandler.get(self)
-
-    async def default_handle_logout(self) -> None:
-        """End this browser's login and what it holds; sessions keep running."""
-        register = self.authenticator.register
-        try:
-            login = await register.login_of(self.get_session_cookie())
-            if login is not None:
-                await end_logins(register, self.current_user, [login])
-        except DaasError as error:
-            # This browser is signed out all the same; what remains is for a copy of its cookies.
-            self.log.error("%s: %s", error.code, error.detail or error.message)
-        self._backend_logout_cleanup(self.current_user.name if self.current_user else "nobody")
-
-    async def handle_logout(self) -> None:
-        """Logins that wait in other tabs may go on."""
-
-    async def render_logout_page(self) -> None:
-        """Say that it is done; nobody is sent to sign in again at once."""
-        self.finish(await self.render_template("logout.html"))

@@ -19,7 +19,7 @@ DEFAULT = "default"  # the provider of the settings `issuer`, `client_id`, `clie
 
 _ID = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _SECRETS = ("client_secret", "client_secret_file", "client_secret_env")
-_BOOLEANS = ("enabled", "link_only", "makes_admins", "names_people")
+_BOOLEANS = ("enabled", "link_only", "makes_admins", "names_people", "ends_login")
 _CLAIMS_FROM = ("userinfo", "id_token")
 
 
@@ -40,6 +40,7 @@ class Provider:
     enabled: bool = True
     link_only: bool = False
     names_people: bool = True
+    ends_login: bool = True
     legacy_claim: str = ""
     makes_admins: bool = False
     ca_bundle: str = ""
@@ -55,6 +56,11 @@ class Provider:
     def login_path(self) -> str:
         """The page below the hub's prefix that sends a browser to this provider."""
         return "oauth_login" if self.id == DEFAULT else f"oidc/{self.id}/login"
+
+    @property
+    def backchannel_path(self) -> str:
+        """Where this provider says that it has ended a login."""
+        return "oauth_backchannel" if self.id == DEFAULT else f"oidc/{self.id}/backchannel"
 
     @property
     def callback_path(self) -> str:

@@ -57,6 +57,7 @@ class Certified:
 
     hub: Hub
     said: Path
+    provider: str
 
     def granted(self, what: str) -> int:
         return self.said.read_text().count(f"grant.success {what}\n")
@@ -73,7 +74,7 @@ def certified(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Certified]:
         while b">Sign in</a>" not in urlopen(f"{hub.url}/hub/login").read():
             assert time.monotonic() < deadline, said.read_text()
             time.sleep(0.1)
-        yield Certified(hub, said)
+        yield Certified(hub, said, f"http://127.0.0.1:{port}")
 
 
 @contextmanager
@@ -145,6 +146,38 @@ def test_somebody_without_a_name_reads_why_she_cannot_come_in(
 ) -> None:
     sign_in(page, certified, "nameless")
     expect(page.get_by_role("main")).to_contain_text("did not tell us your account's name")
+
+
+def test_signing_out_ends_the_login_at_the_provider_too(page: Page, certified: Certified) -> None:
+    sign_in(page, certified, "alice")
+    page.get_by_role("link", name="Sign out").click()
+    page.get_by_role("button", name="Sign out").click()
+    # This hub has no portal, whose script presses the button.
+    page.get_by_role("button", name="Sign out of Certified provider").click()
+    page.get_by_role("button", name="Yes, sign me out").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("You are signed out")
+    assert page.url == f"{certified.hub.url}/hub/signed-out"
+    assert "id_token" not in page.url
+    sign_in(page, certified, "bob")  # it asks anew: alice is not signed in there any more
+    expect(page.get_by_role("banner")).to_contain_text("My account: bob")
+
+
+def test_a_login_that_ends_at_the_provider_ends_in_the_hub(
+    page: Page, certified: Certified, chromium: Browser
+) -> None:
+    sign_in(page, certified, "alice")
+    other = chromium.new_context().new_page()
+    sign_in(other, certified, "alice")
+    page.goto(f"{certified.provider}/session/end")
+    page.get_by_role("button", name="Yes, sign me out").click()
+    page.wait_for_load_state()
+    # Not by asking the provider again: its own notice has come.
+    assert certified.hub.log.read_text().count("ended by certified: 1") == 1
+    page.goto(f"{certified.hub.url}/hub/account")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sign in to look at your data")
+    other.goto(f"{certified.hub.url}/hub/account")
+    expect(other.get_by_role("heading", level=1)).to_have_text("My account")
+    other.context.close()
 
 
 def test_the_page_is_clear_about_the_way_that_is_out_of_order(

@@ -1,0 +1,138 @@
+"""Signing out: here, at the provider too, and when the provider says so by itself.
+
+Registered by `DaasAuthenticator.get_handlers`. OpenID Connect RP-Initiated Logout 1.0 and
+Back-Channel Logout 1.0.
+"""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from jupyterhub.handlers import BaseHandler
+from jupyterhub.utils import url_path_join
+
+from daas_authenticator.kept_login import KeptLogin
+from daas_authenticator.logins.ending import end_logins
+from daas_authenticator.logins.login import Login
+from daas_authenticator.logins.logout_token import OLDEST_SECONDS
+from daas_authenticator.providers import DEFAULT
+from daas_authenticator.web_errors import web_error
+from daas_model.errors import BadRequest, DaasError, LoginFailed
+
+
+class SignOutPage(BaseHandler):
+    """`/logout`: sign this browser out of the hub and of everything that the hub let it into."""
+
+    async def get(self) -> None:
+        """Ask first: another site's page can lead here."""
+        if self.current_user is None:
+            self.redirect(url_path_join(self.hub.base_url, "signed-out"))
+            return
+        xsrf = self.xsrf_token.decode("ascii")
+        self.finish(await self.render_template("sign-out.html", xsrf=xsrf))
+
+    async def post(self) -> None:
+        """Sign out; the hub has checked the form's token. Sessions keep running."""
+        login = await self.authenticator.register.login_of(self.get_session_cookie())
+        await leave(self, [login] if login else [])
+
+
+async def leave(handler: Any, logins: Sequence[Login]) -> None:
+    """End *logins*, of which one is this browser's, and go on to its provider or say it is done."""
+    user, register = handler.current_user, handler.authenticator.register
+    there = None
+    try:
+        this = await register.login_of(handler.get_session_cookie())
+        if this is not None and user is not None:
+            there = await _way_out(handler, this, user)
+            await end_logins(register, user, logins)
+    except DaasError as error:
+        # This browser is signed out all the same; what remains is for a copy of its cookies.
+        handler.log.error("%s: %s", error.code, error.detail or error.message)
+    handler.log.info("Signed out: %s", user.name if user else "nobody")
+    handler.clear_login_cookie()
+    handler._jupyterhub_user = None  # the page that follows is nobody's
+    if there is None:
+        handler.redirect(url_path_join(handler.hub.base_url, "signed-out"))
+    else:
+        handler.finish(await handler.render_template("sign-out-there.html", **there))
+
+
+async def _way_out(handler: Any, login: Login, user: Any) -> dict[str, str] | None:
+    """Return the form that ends *login* at its provider; None when there is no such way.
+
+    A form, not a link: the ID token stands in it, and addresses end up in logs.
+    """
+    client = handler.authenticator.ways.client_of(login.provider, login.issuer)
+    kept = KeptLogin.from_state(await user.get_auth_state())
+    try:
+        endpoint = await client.end_session_endpoint() if client else ""
+    except DaasError:
+        return None  # it is out of order: nothing can be ended there now
+    if not client or not endpoint or not kept or kept.subject != login.subject:
+        return None
+    return {
+        "title": client.provider.title,
+        "endpoint": endpoint,
+        "client_id": client.provider.client_id,
+        "id_token": kept.tokens.id_token or "",
+        "back": handler.authenticator.redirect_uri("signed-out"),
+    }
+
+
+class SignedOutPage(BaseHandler):
+    """`/signed-out`: it is done, here and where the provider sent the browser back from."""
+
+    async def get(self) -> None:
+        """Say so; nobody is sent to sign in again at once."""
+        self.finish(await self.render_template("logout.html"))
+
+
+class BackchannelPage(BaseHandler):
+    """`POST /oidc/<id>/backchannel`: the provider itself says that a login has ended there."""
+
+    #: Notices that were obeyed, with their time: a copy is refused.
+    _obeyed: dict[str, float] = {}  # noqa: RUF012  one for all requests
+
+    def check_xsrf_cookie(self) -> None:
+        """Ask for no form's token: no browser comes here, the signature counts."""
+
+    async def prepare(self) -> None:
+        """Ask who this is of nobody: cookies and tokens count nothing here."""
+        self.set_header("Cache-Control", "no-store")
+
+    def get_current_user(self) -> None:
+        """Return nobody."""
+        return
+
+    async def post(self, provider: str = DEFAULT) -> None:
+        """End the logins that a signed notice means (section 2.8: 200, else 400)."""
+        authenticator = self.authenticator
+        try:
+            client = authenticator.ways.client(provider)
+            notice = await client.logout_notice(self.get_body_argument("logout_token", ""))
+            self._refuse_copies(f"{provider} {notice.token_id}")
+            logins = await authenticator.register.by_provider(
+                client.provider.issuer, notice.subject, notice.sid
+            )
+            for name in {login.name for login in logins}:
+                hers = [login for login in logins if login.name == name]
+                await end_logins(authenticator.register, self.find_user(name), hers)
+                self.log.info("Logins of %s ended by %s: %d", name, provider, len(hers))
+        except LoginFailed as error:
+            raise web_error(BadRequest(error.message, detail=error.detail), self.log) from None
+        except DaasError as error:
+            raise web_error(error, self.log) from None
+
+    def _refuse_copies(self, token_id: str) -> None:
+        now = time.monotonic()
+        for old in [key for key, at in self._obeyed.items() if at < now - 2 * OLDEST_SECONDS]:
+            del self._obeyed[old]
+        if token_id in self._obeyed:
+            raise BadRequest("This notice was obeyed before.", detail="logout token: a copy")
+        self._obeyed[token_id] = now
+
+    def write_error(self, status_code: int, **_: Any) -> None:
+        """Answer in the words of the specification; a machine reads it."""
+        self.set_status(400 if status_code < 500 else status_code)
+        self.finish({"error": "invalid_request" if status_code < 500 else "server_error"})
