@@ -10,8 +10,8 @@ from typing import Any
 
 from jupyterhub.handlers import BaseHandler
 from jupyterhub.utils import url_path_join
+from tornado.httputil import url_concat
 
-from daas_authenticator.kept_login import KeptLogin
 from daas_authenticator.logins.ending import end_logins
 from daas_authenticator.logins.login import Login
 from daas_authenticator.logins.logout_token import OLDEST_SECONDS
@@ -39,45 +39,38 @@ class SignOutPage(BaseHandler):
 
 async def leave(handler: Any, logins: Sequence[Login]) -> None:
     """End *logins*, of which one is this browser's, and go on to its provider or say it is done."""
-    user, register = handler.current_user, handler.authenticator.register
-    there = None
+    authenticator, user = handler.authenticator, handler.current_user
+    onward = ""
     try:
-        this = await register.login_of(handler.get_session_cookie())
+        this = await authenticator.register.login_of(handler.get_session_cookie())
         if this is not None and user is not None:
-            there = await _way_out(handler, this, user)
-            await end_logins(register, user, logins)
+            onward = await _way_out(authenticator, this)
+            await end_logins(authenticator.register, user, logins)
     except DaasError as error:
         # This browser is signed out all the same; what remains is for a copy of its cookies.
         handler.log.error("%s: %s", error.code, error.detail or error.message)
     handler.log.info("Signed out: %s", user.name if user else "nobody")
     handler.clear_login_cookie()
-    handler._jupyterhub_user = None  # the page that follows is nobody's
-    if there is None:
-        handler.redirect(url_path_join(handler.hub.base_url, "signed-out"))
-    else:
-        handler.finish(await handler.render_template("sign-out-there.html", **there))
+    handler.redirect(onward or url_path_join(handler.hub.base_url, "signed-out"))
 
 
-async def _way_out(handler: Any, login: Login, user: Any) -> dict[str, str] | None:
-    """Return the form that ends *login* at its provider; None when there is no such way.
+async def _way_out(authenticator: Any, login: Login) -> str:
+    """Return where the browser ends *login* at its provider; empty when there is no such way.
 
-    A form, not a link: the ID token stands in it, and addresses end up in logs.
+    Without `id_token_hint`, so that no token is in an address; the provider then asks the person
+    (RP-Initiated Logout, 2). A form would keep it out too, but providers do not get their own
+    cookies with a form of another site.
     """
-    client = handler.authenticator.ways.client_of(login.provider, login.issuer)
-    kept = KeptLogin.from_state(await user.get_auth_state())
+    client = authenticator.ways.client_of(login.provider, login.issuer)
     try:
         endpoint = await client.end_session_endpoint() if client else ""
     except DaasError:
-        return None  # it is out of order: nothing can be ended there now
-    if not client or not endpoint or not kept or kept.subject != login.subject:
-        return None
-    return {
-        "title": client.provider.title,
-        "endpoint": endpoint,
+        return ""  # it is out of order: nothing can be ended there now
+    query = {
         "client_id": client.provider.client_id,
-        "id_token": kept.tokens.id_token or "",
-        "back": handler.authenticator.redirect_uri("signed-out"),
+        "post_logout_redirect_uri": authenticator.redirect_uri("signed-out"),
     }
+    return str(url_concat(endpoint, query)) if endpoint else ""
 
 
 class SignedOutPage(BaseHandler):
