@@ -80,13 +80,15 @@ def is_open(handler: RequestHandler) -> bool:
     if isinstance(handler, WebSocketHandler) and handler.ws_connection is not None:
         return not handler.ws_connection.is_closing()
     # A web socket's request is finished when the socket opens.
-    return not handler._finished
+    connection = handler.request.connection
+    cut = isinstance(connection, HTTP1Connection) and connection.stream.closed()
+    return not handler._finished and not cut
 
 
 def end(handler: RequestHandler) -> None:
-    """Close a connection as if the browser had gone away; harmless if it has."""
-    connection = handler.request.connection
+    """Close a connection; harmless if the browser has gone away."""
     if isinstance(handler, WebSocketHandler) and handler.ws_connection is not None:
         handler.close(SIGNED_OUT, "You are signed out.")
-    elif is_open(handler) and isinstance(connection, HTTP1Connection):
-        connection.stream.close()
+    elif is_open(handler):
+        # Not by cutting it off: the hub's proxy does not pass that on.
+        handler.finish()

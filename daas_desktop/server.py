@@ -115,6 +115,9 @@ class StateHandler(Handler):
         if self._task is not None:
             self._task.cancel()
 
+    # When nobody may listen any more.
+    on_finish = on_connection_close
+
 
 class AgainHandler(Handler):
     """Starts the program again after it has ended."""

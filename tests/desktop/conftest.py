@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from tests.desktop.chromium import running_chromium
 from tests.desktop.plain_hub import PROXY, PlainHub, api, plain_hub
 
 ROOT = Path(__file__).parents[2]
@@ -327,6 +328,12 @@ def running() -> Callable[[int], bool]:
 @pytest.fixture
 def family() -> Callable[[int], list[int]]:
     return descendants
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    with running_chromium() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -56,6 +56,7 @@ class Provider(DummyAuthenticator):
 c.JupyterHub.authenticator_class = Provider
 c.Authenticator.allow_all = True
 c.Authenticator.auth_refresh_age = 1
+c.JupyterHub.tornado_settings = {"slow_spawn_timeout": 50}
 c.JupyterHub.allow_named_servers = True
 c.JupyterHub.db_url = "sqlite://"
 c.JupyterHub.cookie_secret = os.urandom(32)
@@ -160,7 +161,7 @@ def api(hub: PlainHub, method: str, path: str) -> requests.Response:
         method,
         f"{hub.url}/hub/api/{path}",
         headers={"Authorization": f"token {TOKEN}"},
-        timeout=30,
+        timeout=60,
     )
 
 

@@ -72,5 +72,5 @@ const plugin = { id: "daas-signed-out:plugin", autoStart: true, activate };
 
 (window._JUPYTERLAB ??= {})["daas-signed-out"] = {
   init() {},
-  get: async () => () => ({ default: plugin }),
+  get: async () => () => ({ __esModule: true, default: plugin }),
 };
