@@ -51,7 +51,9 @@ class Door(JupyterHubIdentityProvider):
     async def get_user(self, handler: JupyterHandler) -> Any:
         """Say who asks; JupyterHub's class does."""
         user = await super().get_user(handler)
-        if user is not None and lasts(handler.request):
+        if user is None:
+            refuse_scripts(handler)
+        elif lasts(handler.request):
             self._open.add(self._token(handler), handler)
         return user
 
@@ -75,6 +77,16 @@ class Door(JupyterHubIdentityProvider):
         # Else what was kept of her would let her in again at once.
         self.hub_auth.cache.clear()
         return False
+
+
+def refuse_scripts(handler: JupyterHandler) -> None:
+    """Let a request by a page's script end with 403: it could not show the login's page."""
+
+    def refuse() -> str:
+        raise HTTPError(403)
+
+    if handler.request.headers.get("Sec-Fetch-Mode", "navigate") != "navigate":
+        handler.get_login_url = refuse
 
 
 def lasts(request: HTTPServerRequest) -> bool:

@@ -15,6 +15,12 @@ SESSION = {"DAAS_ASK_EVERY_S": "0.5"}
 WAIT_MS = 15_000
 
 
+@pytest.fixture(scope="module")
+def lab(hub: PlainHub) -> str:
+    assert api(hub, "POST", "users/pi/servers/lab").status_code == 201, hub.log.read_text()
+    return f"{hub.url}/user/pi/lab/"
+
+
 @pytest.fixture
 def page(chromium: Any, hub: PlainHub) -> Iterator[Any]:
     with chromium.new_context(viewport={"width": 1280, "height": 800}) as context:
@@ -69,13 +75,12 @@ def test_the_desktops_page_says_so_and_comes_back_to_the_same_picture(
 
 
 def test_jupyterlab_says_so_and_goes_on_with_what_was_not_saved(
-    page: Any, hub: PlainHub, wait_until: Callable[..., Any]
+    page: Any, hub: PlainHub, lab: str, wait_until: Callable[..., Any]
 ) -> None:
-    assert api(hub, "POST", "users/pi/servers/lab").status_code == 201, hub.log.read_text()
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
     notebook = {"cells": [], "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}
     (hub.folder / "work.ipynb").write_text(json.dumps(notebook))
-    page.goto(f"{hub.url}/user/pi/lab/lab/tree/work.ipynb")
+    page.goto(f"{lab}lab/tree/work.ipynb")
     page.click(".jp-Cell .cm-content")
     page.keyboard.type("kept = 6 * 7")
     page.keyboard.press("Shift+Enter")
@@ -96,3 +101,14 @@ def test_jupyterlab_says_so_and_goes_on_with_what_was_not_saved(
     page.click(".jp-Cell:last-child .cm-content")
     page.keyboard.press("Shift+Enter")
     page.wait_for_selector(".jp-OutputArea-output:has-text('42 unsaved')")
+
+
+def test_a_tile_of_jupyterlab_says_so_and_comes_back(page: Any, hub: PlainHub, lab: str) -> None:
+    page.goto(f"{lab}tile/")
+    page.wait_for_selector("#screen canvas")
+    sign_out(page, hub)
+    page.click("text=Sign in again")
+    page.wait_for_selector("#username_input")
+    sign_in(page, hub)
+    page.wait_for_selector("#screen canvas")
+    assert page.url == f"{lab}tile/"
