@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 from tornado.httpclient import HTTPClientError, HTTPRequest
-from tornado.websocket import websocket_connect
+from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from daas_desktop.hub_login import inside
 from tests.desktop.plain_hub import api, cookies_for, signed_in
@@ -111,6 +111,13 @@ def test_a_signed_out_person_is_out(hub: Any, desktop: str, browser: requests.Se
     assert browser.get(desktop + "state", timeout=5).status_code == 403
 
 
+async def closed(connection: WebSocketClientConnection) -> None:
+    """Close it before the test's event loop is gone."""
+    connection.close()
+    while await connection.read_message() is not None:
+        pass
+
+
 @pytest.mark.parametrize(
     ("signed", "origin", "expected"),
     [
@@ -136,7 +143,7 @@ async def test_the_web_socket_asks_for_login_and_origin(
         return
     connection = await websocket_connect(request)
     assert await connection.read_message() == b"RFB 003.008\n"
-    connection.close()
+    await closed(connection)
 
 
 async def test_input_is_reported_to_the_hub_and_pictures_are_not(
@@ -161,7 +168,7 @@ async def test_input_is_reported_to_the_hub_and_pictures_are_not(
     assert last_activity() == before
     await connection.write_message(bytes([4, 1, 0, 0, 0, 0, 0, 0x61]), binary=True)
     await asyncio.to_thread(wait_until, lambda: last_activity() > before, "the report", 5)
-    connection.close()
+    await closed(connection)
 
 
 def test_no_code_or_token_is_logged(hub: Any, desktop: str, browser: requests.Session) -> None:
