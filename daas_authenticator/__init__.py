@@ -22,6 +22,10 @@ def configure(c: Any, *, state_folder: Path = Path()) -> None:
         lambda record: record.module != "_xsrf_utils"
     )
     c.JupyterHub.authenticator_class = "daas"
+    # Leaving ends the tokens of sessions, no clock does: a session could not tell one from the
+    # other, and would close what an expired login must not close.
+    c.JupyterHub.oauth_token_expires_in = 365 * 24 * 3600
+    c.DaasAuthenticator.auth_refresh_strict = False
     c.DaasAuthenticator.enable_auth_state = True
     c.DaasAuthenticator.manage_groups = True
     # Who the provider lets in may see the portal; what she may open is the catalogue's answer.
