@@ -6,6 +6,7 @@ binds them to the hub's interface.
 """
 
 import asyncio
+import time
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
@@ -14,27 +15,27 @@ from jupyterhub.spawner import SpawnException
 from jupyterhub.utils import url_path_join
 from traitlets import TraitError
 
-from daas_authenticator import account_page, names, portal_redirects
+from daas_authenticator import names
 from daas_authenticator.accounts.lookup import resolve_account
 from daas_authenticator.audit import Audit
 from daas_authenticator.client import Identity, OpenIDClient
 from daas_authenticator.database.engine import Database
 from daas_authenticator.discovery import is_safe_url
 from daas_authenticator.fetch import Fetch
-from daas_authenticator.handlers import CallbackHandler, LoginHandler, SignInPage
 from daas_authenticator.kept_login import KeptLogin
 from daas_authenticator.links.admission import Admission
 from daas_authenticator.links.linking import Linking
 from daas_authenticator.links.people import People
 from daas_authenticator.links.store import LinkStore
 from daas_authenticator.login_flow import LoginFlow, Purpose
-from daas_authenticator.logins.beginning import not_her_own, stands
-from daas_authenticator.logins.pages import BackchannelPage, SignedOutPage, SignOutPage
+from daas_authenticator.logins.beginning import by_her_token, not_her_own, stands
+from daas_authenticator.logins.notices import Grace, public_sentence
 from daas_authenticator.logins.register import Register
 from daas_authenticator.logins.store import LoginStore
-from daas_authenticator.long_links import LongLinks
+from daas_authenticator.logins.sweep import Sweep
 from daas_authenticator.providers import DEFAULT, Provider
 from daas_authenticator.renewal import Renewals
+from daas_authenticator.routes import handlers
 from daas_authenticator.settings import AuthenticatorSettings
 from daas_authenticator.ways import Ways
 from daas_authenticator.web_errors import web_error
@@ -42,20 +43,15 @@ from daas_model.errors import Blocked, LoginFailed, PeopleUnavailable
 from daas_model.people import Account, Person
 from daas_model.proposals import Proposal
 
-_ID = "(?P<provider>[a-z][a-z0-9-]{0,31})"
-
 
 class DaasAuthenticator(AuthenticatorSettings):
     """Signs people in at the facility's OpenID providers and knows their local account."""
-
-    login_handler = LoginHandler
-    callback_handler = CallbackHandler
-    logout_handler = SignOutPage
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._ways: Ways | None = None
         self._watch: asyncio.Task[None] | None = None
+        self._sweeping: asyncio.Task[None] | None = None
         self._public_hub = ""
         self.renewals = Renewals(self)
         # Made now, so that settings that cannot work stop the hub's start, not a session's.
@@ -66,27 +62,17 @@ class DaasAuthenticator(AuthenticatorSettings):
     def get_handlers(self, app: Any) -> list[tuple[Any, ...]]:
         """Return the pages of a login, and those that lead to the portal.
 
-        The hub asks once, when it starts: from then on the providers are looked after.
+        The hub asks once, when it starts: from then on providers and people are looked after.
         """
         if app.public_url:
             self._public_hub = url_path_join(app.public_url, "hub") + "/"
         if self.ways:
             self._check_public_hub()
             self._watch = asyncio.ensure_future(self.ways.look_after(self.provider_check_seconds))
-        links = {"long_links": LongLinks()}
-        return [
-            (r"/login", SignInPage),
-            (r"/oauth_login", self.login_handler, links),
-            (r"/oauth_callback", self.callback_handler, links),
-            (f"/oidc/{_ID}/login", self.login_handler, links),
-            (f"/oidc/{_ID}/callback", self.callback_handler, links),
-            (r"/logout", self.logout_handler),
-            (r"/signed-out", SignedOutPage),
-            (r"/oauth_backchannel", BackchannelPage),
-            (f"/oidc/{_ID}/backchannel", BackchannelPage),
-            *((path, page, links) for path, page in account_page.HANDLERS),
-            *portal_redirects.HANDLERS,
-        ]
+        # Pages and sessions ask for what somebody should read, whatever page it is.
+        app.template_vars["daas_notices"] = lambda user: self.notices_for(user) if user else []
+        self._sweeping = asyncio.ensure_future(self.sweep.run(self.sweep_seconds))
+        return handlers()
 
     def login_url(self, base_url: str) -> str:
         """Return where a login begins: at the one provider, or on the page with all of them."""
@@ -113,6 +99,21 @@ class DaasAuthenticator(AuthenticatorSettings):
         self.check_blocked_users(name)
         await self.people.check_not_blocked(name)
 
+    async def blocked_names(self) -> frozenset[str]:
+        """Return who may not come in now, by `blocked_users` or by `daas people block`."""
+        found = await self.people.ask(self.people.store.blocked)
+        now = time.time()
+        return frozenset(self.blocked_users) | {name for name, at in found.items() if at <= now}
+
+    def notices_for(self, user: Any) -> list[str]:
+        """Return the sentences that *user* should read on every page just now."""
+        coming = self.sweep.notices.get(user.name)
+        public = self.register.public_until(user.name)
+        return [
+            *([coming.sentence(self.support_contact)] if coming else []),
+            *([public_sentence(public)] if public else []),
+        ]
+
     def not_allowed(self) -> LoginFailed:
         """Return the error for somebody whom `allowed_users` or `allowed_groups` leave out."""
         return LoginFailed(
@@ -129,7 +130,7 @@ class DaasAuthenticator(AuthenticatorSettings):
         assert data is not None
         flow: LoginFlow = data["flow"]
         identity = await self.identity_of(flow, data["code"])
-        model = await self.auth_model(identity)
+        model = await self.auth_model(identity, data.get("public", False))
         if await self.admission.settle(model["name"], identity):
             self.log.info("The name %s belongs to an identity of %s.", model["name"], flow.provider)
         self.renewals.stands_again(model["name"])
@@ -138,14 +139,18 @@ class DaasAuthenticator(AuthenticatorSettings):
     async def refresh_user(self, user: Any, handler: Any = None, **_: Any) -> bool | dict[str, Any]:
         """Return the fresh model, True while nothing changed, False to sign in again.
 
-        The hub asks once a second at most, the provider is asked every `renewal_seconds`.
-        Somebody who was blocked meanwhile gets no answer but that.
+        The hub asks at every request, the provider is asked every `renewal_seconds`. Somebody
+        who was blocked meanwhile gets no page but one that says so.
         """
         try:
             if handler is not None and not await stands(handler, user, self.register):
                 return False
             return await self.renewals.refresh(user, at_once=not_her_own(handler, user))
-        except (Blocked, PeopleUnavailable) as error:
+        except Blocked as error:
+            if by_her_token(handler, user):
+                return True  # her sessions and scripts end with the sweep's grace, by its hand
+            raise web_error(error, self.log) from None
+        except PeopleUnavailable as error:
             raise web_error(error, self.log) from None
 
     def pre_spawn_start(self, user: Any, spawner: Any) -> None:  # noqa: ARG002
@@ -238,6 +243,12 @@ class DaasAuthenticator(AuthenticatorSettings):
         return Register(LoginStore(self.database), self.people)
 
     @cached_property
+    def sweep(self) -> Sweep:
+        """What ends the sessions of those who may not have them any more."""
+        grace = Grace(self.blocked_grace_seconds, self.refused_grace_seconds)
+        return Sweep(self, self.parent, grace)
+
+    @cached_property
     def linking(self) -> Linking:
         """What people are about to link."""
         return Linking()
@@ -273,10 +284,11 @@ class DaasAuthenticator(AuthenticatorSettings):
                 "(http on this machine only): identity providers answer there"
             )
 
-    async def auth_model(self, identity: Identity) -> dict[str, Any]:
+    async def auth_model(self, identity: Identity, public: bool = False) -> dict[str, Any]:
         """Return the hub's model, with the stock hooks run and only what we need kept.
 
-        Raises `DaasError` when this person may not come in.
+        On a *public* computer, and while she is signed in on one, nobody is an administrator:
+        rights are a person's, not a browser's. Raises `DaasError` when this person may not come in.
         """
         provider = identity.provider
         name = await self.admission.name_of(identity)
@@ -291,6 +303,8 @@ class DaasAuthenticator(AuthenticatorSettings):
         model = await self._apply_managed_groups(await self.update_auth_model(model))
         if not provider.makes_admins and name not in self.admin_users:
             model["admin"] = False  # a group of that name there is not the group of that name here
+        if public or self.register.public_until(name):
+            model["admin"] = False
         if not self.allow_all and not await self.check_allowed(name, model):
             raise self.not_allowed()
         # Groups may be read from any claim; what the hub's database keeps is the result.

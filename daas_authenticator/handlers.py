@@ -71,10 +71,12 @@ class SignInPage(HubLoginHandler):
                     "title": way.title,
                     "for_whom": way.for_whom,
                     "out_of_order": way.out_of_order,
-                    "url": self._address(way.path) if way.path else "",
+                    "url": url_path_join(self.hub.base_url, way.path) if way.path else "",
                 }
                 for way in ways
             ]
+            # The stock page has it escaped for an address; here it is a form's field.
+            ns["next"] = self._validate_next_url(self.get_argument("next", ""))
         return super().render_template(name, **ns)
 
     def _address(self, path: str) -> str:
@@ -150,11 +152,15 @@ class LoginHandler(FlowCookies):
 
     async def get(self, provider: str = DEFAULT) -> None:
         """Start a login; `next` is where the person wants to go."""
-        wanted = self._validate_next_url(self.get_argument("next", ""))
         try:
-            await self.go_to_provider(LoginFlow(next_url=safe_path(wanted), provider=provider))
+            await self.go_to_provider(self._flow(provider))
         except DaasError as error:
             raise web_error(error, self.log) from None
+
+    def _flow(self, provider: str) -> LoginFlow:
+        wanted = self._validate_next_url(self.get_argument("next", ""))
+        public = self.get_argument("public", "") == "yes"
+        return LoginFlow(next_url=safe_path(wanted), provider=provider, public=public)
 
 
 class CallbackHandler(FlowCookies):
@@ -202,7 +208,7 @@ class CallbackHandler(FlowCookies):
         return code
 
     async def _sign_in(self, flow: LoginFlow, code: str) -> None:
-        user = await begin_login(self, {"code": code, "flow": flow})
+        user = await begin_login(self, {"code": code, "flow": flow}, flow.public)
         self.redirect(flow.next_url or self.get_next_url(user))
 
     async def _identify(self, flow: LoginFlow, code: str) -> None:

@@ -38,6 +38,11 @@ class KeptLogin:
             sid=sid if isinstance(sid := identity.login_claims.get("sid"), str) else "",
         )
 
+    @staticmethod
+    def ended_at(state: Mapping[str, Any] | None) -> int | None:
+        """Return since when the provider has ended this login; None when it did not."""
+        return state.get("ended_at") if state else None
+
     @classmethod
     def from_state(cls, state: Mapping[str, Any] | None) -> "KeptLogin | None":
         """Return what `to_state` wrote; None when that login has ended or was never kept."""
@@ -61,7 +66,9 @@ class KeptLogin:
     def to_state(self) -> dict[str, Any]:
         """Return the hub's `auth_state`."""
         return {
-            **self.without_tokens(),
+            "provider": self.provider,
+            "issuer": self.issuer,
+            "sub": self.subject,
             "nonce": self.nonce,
             "confirmed_at": self.confirmed_at,
             "access_token": self.tokens.access_token,
@@ -72,5 +79,10 @@ class KeptLogin:
         }
 
     def without_tokens(self) -> dict[str, Any]:
-        """Return what stays after the end of a login: whose name it is."""
-        return {"provider": self.provider, "issuer": self.issuer, "sub": self.subject}
+        """Return what stays after a provider has ended a login: whose it was, and since when."""
+        return {
+            "provider": self.provider,
+            "issuer": self.issuer,
+            "sub": self.subject,
+            "ended_at": int(time.time()),
+        }

@@ -33,13 +33,15 @@ class Purpose(StrEnum):
 class LoginFlow:
     """What must come back unchanged, and where the person wanted to go.
 
-    *name* is who began it, where only somebody who is signed in can.
+    *name* is who began it, where only somebody who is signed in can. *public*: at a computer
+    that others use too.
     """
 
     next_url: str = ""
     provider: str = DEFAULT
     purpose: Purpose = Purpose.SIGN_IN
     name: str = ""
+    public: bool = False
     state: str = field(default_factory=lambda: secrets.token_urlsafe(16))
     nonce: str = field(default_factory=lambda: secrets.token_urlsafe(16), repr=False)
     verifier: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)

@@ -40,7 +40,7 @@ class Logins(Protocol):
         """Raise `Blocked` when *name* may not come in."""
         ...
 
-    async def auth_model(self, identity: Identity) -> Model:
+    async def auth_model(self, identity: Identity, public: bool = False) -> Model:
         """Return the hub's model of who *identity* is; raise `DaasError` when she may not in."""
         ...
 

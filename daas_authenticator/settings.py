@@ -76,6 +76,35 @@ class AuthenticatorSettings(AccountSettings, GenericOAuthenticator):
         Example: 120.""",
     ).tag(config=True)
 
+    sweep_seconds = Float(
+        60.0,
+        min=0.1,
+        help="""How often the hub looks who lost her right while her sessions run, in seconds: she
+        was blocked, or her provider refuses to renew her login. Example: 300.""",
+    ).tag(config=True)
+
+    blocked_grace_seconds = Integer(
+        900,
+        min=0,
+        help="""How long the sessions of somebody who was blocked go on after she was told, in
+        seconds; then they end, and what was not saved is lost. Example: 0.""",
+    ).tag(config=True)
+
+    refused_grace_seconds = Integer(
+        86400,
+        min=0,
+        help="""How long the sessions of somebody whom her provider refuses go on, in seconds.
+        Providers refuse alike when a login there is merely too old and when a person was disabled:
+        with a short time, long computations end over night. Example: 28800.""",
+    ).tag(config=True)
+
+    public_login_minutes = Integer(
+        60,
+        min=1,
+        help="""How long a login on a public computer lasts, in minutes; then all that is open in
+        that browser is closed. Example: 30.""",
+    ).tag(config=True)
+
     provider_check_seconds = Float(
         60.0,
         min=0.1,

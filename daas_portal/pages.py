@@ -1,6 +1,7 @@
 """One handler per page: parse, ask, render. A GET changes nothing; a POST answers 303."""
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -68,6 +69,10 @@ def log_request(handler: RequestHandler) -> None:
 class Page(HubOAuthenticated, RequestHandler):
     """What all pages share: headers, templates, who asks, and errors as sentences."""
 
+    #: Whether it is a page that people read.
+    tells_notices = True
+    _notices: tuple[str, ...] = ()
+
     @property
     def portal(self) -> Portal:
         """The portal's parts."""
@@ -92,6 +97,9 @@ class Page(HubOAuthenticated, RequestHandler):
             if error.status_code < 500:
                 raise
             raise HubUnavailable("The portal cannot reach the hub just now.") from error
+        if self.current_user and self.request.method == "GET" and self.tells_notices:
+            with suppress(DaasError):  # a page without its notices is better than none
+                self._notices = await self.portal.hub.notices(self.hub_auth.get_token(self))
 
     def check_xsrf_cookie(self) -> None:
         """Ask for the form's token, but not of a script: nobody's browser adds this header."""
@@ -109,6 +117,7 @@ class Page(HubOAuthenticated, RequestHandler):
                 xsrf=self.xsrf_token.decode() if user else "",
                 static=lambda name: f"{self.portal.prefix}static/{name}",
                 hub=self.hub_auth.hub_prefix,
+                notices=self._notices,
                 **values,
             )
         )
@@ -276,6 +285,8 @@ class Stop(Page):
 
 class Icon(Page):
     """`/apps/NAME/icon`: an app's picture, from its folder."""
+
+    tells_notices = False
 
     async def get(self, name: str) -> None:
         """Send the picture of an app that is offered."""

@@ -8,9 +8,12 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from jupyterhub.apihandlers.base import APIHandler
 from jupyterhub.handlers import BaseHandler
+from jupyterhub.user import User
 from jupyterhub.utils import url_path_join
 from tornado.httputil import url_concat
+from tornado.web import HTTPError
 
 from daas_authenticator.logins.ending import end_logins
 from daas_authenticator.logins.login import Login
@@ -79,6 +82,17 @@ class SignedOutPage(BaseHandler):
     async def get(self) -> None:
         """Say so; nobody is sent to sign in again at once."""
         self.finish(await self.render_template("logout.html"))
+
+
+class NoticesPage(APIHandler):
+    """`/api/notices`: what somebody should read just now, for the portal's pages and sessions."""
+
+    def get(self) -> None:
+        """Return the sentences for whoever asks with her cookie or a token of hers."""
+        user = self.current_user
+        if not isinstance(user, User):
+            raise HTTPError(403)
+        self.finish({"notices": self.authenticator.notices_for(user)})
 
 
 class BackchannelPage(BaseHandler):

@@ -39,6 +39,22 @@ class Register:
         found = [one for one in self._logins.values() if one.name == name and one.ends_at > now]
         return tuple(sorted(found, key=lambda login: login.started_at, reverse=True))
 
+    def public_until(self, name: str) -> int | None:
+        """Return until when *name* is signed in on a public computer; None when she is not."""
+        now = self._clock()
+        ends = [
+            one.ends_at
+            for one in self._logins.values()
+            if one.public and one.name == name and one.ends_at > now
+        ]
+        return max(ends, default=None)
+
+    async def over(self) -> tuple[Login, ...]:
+        """Return the logins whose time is over."""
+        await self._load()
+        now = self._clock()
+        return tuple(login for login in self._logins.values() if login.ends_at <= now)
+
     async def by_provider(self, issuer: str, subject: str, sid: str) -> tuple[Login, ...]:
         """Return the logins that a provider means by *subject* or *sid*; either may be empty."""
         await self._load()
@@ -68,6 +84,6 @@ class Register:
     async def _load(self) -> None:
         async with self._loading:
             if not self._loaded:
-                found = await self._ask(self._store.all, int(self._clock()))
+                found = await self._ask(self._store.all)
                 self._logins = {login.key: login for login in found}
                 self._loaded = True

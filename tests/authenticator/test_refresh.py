@@ -1,6 +1,7 @@
 """A login that stands: renewed, kept through an outage, ended when the provider refuses it."""
 
 import asyncio
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -185,6 +186,7 @@ async def test_an_ended_login_is_not_revived_and_its_name_stays_hers(
     assert await authenticator.refresh_user(user) is False
     provider.status = {}
     assert await authenticator.refresh_user(user) is False
+    assert user.auth_state.pop("ended_at") == pytest.approx(time.time(), abs=60)
     assert user.auth_state == {"provider": "default", "issuer": provider.issuer, "sub": "a1"}
 
 
