@@ -73,6 +73,7 @@ class Notebook(JupyterHubSingleUser):
         config.ServerApp.port = 0
         # What is inside is asked about as often as what comes in; the hub's default is 300 s.
         config.ServerApp.identity_provider_class = Door
+        config.HubOAuth.cookie_options = {"expires_days": None}
         config.HubOAuth.cache_max_age = math.ceil(ASK_EVERY_S)
         config.LabApp.extra_labextensions_path = [str(EXTENSIONS)]
         config.ServerProxy.servers = {tile.name: proxy_entry(tile) for tile in tiles}

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_server.base.handlers import JupyterHandler
+from jupyterhub.services.auth import HubOAuth
 from jupyterhub.singleuser.extension import JupyterHubIdentityProvider
 from tornado.httputil import HTTPServerRequest
 from tornado.web import HTTPError, authenticated
+from traitlets import default
 
 from daas_desktop.hub import HubUnreachableError
 from daas_desktop.open_connections import OpenConnections, seconds_between_questions
@@ -41,8 +43,22 @@ class SignedInHandler(JupyterHandler):
         self.finish(PAGE)
 
 
+class TabByTab(HubOAuth):
+    """JupyterHub's login, where tabs that sign in at the same moment do not share a cookie."""
+
+    def set_state_cookie(self, handler: Any, *arguments: Any, **named: Any) -> Any:
+        """Give each login a cookie of its own, as JupyterHub does from the second one on."""
+        if self.state_cookie_name not in handler.request.cookies:
+            handler.request.cookies[self.state_cookie_name] = "taken"
+        return super().set_state_cookie(handler, *arguments, **named)
+
+
 class Door(JupyterHubIdentityProvider):
     """Lets in who the hub lets in, and ends her open connections when it does no more."""
+
+    @default("hub_auth")
+    def _tab_by_tab(self) -> HubOAuth:
+        return TabByTab(parent=self)
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -27,6 +27,16 @@ from daas_portal.opening import Opener
 LOGIN_KEPT_SECONDS = 30
 
 
+class TabByTab(HubOAuth):
+    """The hub's login, where tabs that sign in at the same moment do not share a cookie."""
+
+    def set_state_cookie(self, handler: Any, *arguments: Any, **named: Any) -> Any:
+        """Give each login a cookie of its own, as JupyterHub does from the second one on."""
+        if self.state_cookie_name not in handler.request.cookies:
+            handler.request.cookies[self.state_cookie_name] = "taken"
+        return super().set_state_cookie(handler, *arguments, **named)
+
+
 class PortalApp(Application):
     """Serves the portal's pages to people whom the hub has signed in."""
 
@@ -90,7 +100,12 @@ class PortalApp(Application):
     def web_application(self, prefix: str, api_url: str, token: str) -> WebApplication:
         """Return the pages under *prefix*, talking to the hub at *api_url*."""
         hub = HubClient(api_url, token)
-        HubOAuth.instance(cache_max_age=LOGIN_KEPT_SECONDS, cookie_options={"SameSite": "Lax"})
+        # Without `expires_days` its cookie ends with the browser, as a login on a public
+        # computer must.
+        TabByTab.instance(
+            cache_max_age=LOGIN_KEPT_SECONDS,
+            cookie_options={"SameSite": "Lax", "expires_days": None},
+        )
         settings: dict[str, Any] = {
             "portal": pages.Portal(
                 facility=self.facility,
