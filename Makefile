@@ -14,7 +14,7 @@ RUN_PACKAGES = python3-venv python3-dev g++ bubblewrap tigervnc-standalone-serve
 	x11-utils x11-xkb-utils xkb-data fonts-dejavu-core libgl1 libegl1 libglib2.0-0 \
 	libdbus-1-3 libfontconfig1 libxkbcommon-x11-0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 \
 	libxcb-randr0 libxcb-render-util0 libxcb-shape0 libxcb-xinerama0 libxcb-xkb1 libxrender1
-TEST_PACKAGES = chromium xdotool slapd ldap-utils libnss-wrapper postgresql
+TEST_PACKAGES = chromium xdotool slapd ldap-utils libnss-wrapper postgresql xmlsec1
 
 REQUIREMENTS = $(wildcard images/*/requirements.txt)
 SOURCES = $(shell find daas_desktop -name '*.py' -o -path '*/page/*')
@@ -25,7 +25,7 @@ PIP = tools/pip.sh
 demo: .node/ready .session-env/ready ## serve the demo at http://127.0.0.1:$(PORT)
 	@exec .venv/bin/python -m daas_demo --port $(PORT)
 
-test: .node/ready .session-env/ready test-packages ## run every test
+test: .node/ready .session-env/ready .satosa/ready test-packages ## run every test
 	@.venv/bin/python -m pytest
 
 lint: .venv/ready ## style, types and the direction of imports
@@ -71,5 +71,12 @@ test-packages: packages
 	rm -rf build
 	touch $@
 
+# The broker that tests sign in through wants other versions of things than the hub.
+.satosa/ready: tests/authenticator/saml/requirements.txt | packages
+	@echo "Setting up SATOSA for the tests (10 seconds)…"
+	test -x .satosa/bin/python || $(PYTHON) -m venv .satosa
+	sh $(PIP) .satosa -r tests/authenticator/saml/requirements.txt
+	touch $@
+
 clean: ## remove what make built; .demo with its homes and data stays
-	@rm -rf .venv .session-env .node daas_desktop/page/novnc.js
+	@rm -rf .venv .session-env .node .satosa daas_desktop/page/novnc.js

@@ -21,9 +21,10 @@ from daas_authenticator.providers import (
     check_proxy,
     parse_providers,
 )
+from daas_authenticator.rights.settings import RightsSettings
 
 
-class AuthenticatorSettings(AccountSettings, GenericOAuthenticator):
+class AuthenticatorSettings(AccountSettings, RightsSettings, GenericOAuthenticator):
     """The settings, checked; set them as `c.DaasAuthenticator.<name>`."""
 
     providers = Dict(

@@ -113,6 +113,8 @@ def _kind(trait: TraitType[Any, Any]) -> str:
     if isinstance(trait, Enum):
         return "one of " + ", ".join(_literal(value) for value in trait.values or ())
     kind = next(words for known, words in KINDS.items() if isinstance(trait, known))
+    if isinstance(trait, List) and not isinstance(trait._trait, Unicode):
+        kind = "list of mappings"
     lowest = getattr(trait, "min", None)
     return kind if lowest is None else f"{kind}, at least {lowest:g}"
 

@@ -2,7 +2,7 @@
 
 `ATTACKED=stock` runs them against `GenericOAuthenticator`; `make attack-table` prints both.
 More rows stand beside what they attack: `test_ways` (2, 9, 10, 21, 28), `test_keys` (8),
-`test_fetch` (34).
+`test_fetch` (34), `test_rights` (10), `test_administrator_role` (31).
 """
 
 import asyncio
