@@ -28,6 +28,7 @@ def configure(c: Any, *, state_folder: Path = Path()) -> None:
     c.DaasAuthenticator.auth_refresh_strict = False
     c.DaasAuthenticator.enable_auth_state = True
     c.DaasAuthenticator.manage_groups = True
+    c.DaasAuthenticator.manage_roles = True
     # Who the provider lets in may see the portal; what she may open is the catalogue's answer.
     c.DaasAuthenticator.allow_all = True
     c.DaasAuthenticator.people_database = f"sqlite:///{(state_folder / 'people.sqlite').resolve()}"

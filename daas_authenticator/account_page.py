@@ -1,7 +1,6 @@
 """“My account”: who I am here, by which rule, how I sign in and where I am signed in.
 
-Registered by `DaasAuthenticator.get_handlers`. A GET shows, every change is a POST with the form's
-token. Linking a further identity is in `links.linking`.
+Registered by `routes`. Nothing is changed here: what its buttons do is in `account_forms`.
 """
 
 from dataclasses import dataclass
@@ -13,10 +12,8 @@ from tornado.web import authenticated
 
 from daas_authenticator.handlers import FlowCookies
 from daas_authenticator.links.store import LEGACY_ISSUER, Link
-from daas_authenticator.login_flow import LoginFlow, Purpose
-from daas_authenticator.logins.ending import end_logins
 from daas_authenticator.logins.login import Login
-from daas_authenticator.logins.pages import leave
+from daas_authenticator.rights.rules import RIGHTS
 from daas_authenticator.web_errors import web_error
 from daas_model.errors import BadRequest, DaasError
 from daas_model.people import Person
@@ -29,10 +26,19 @@ RULES = {
     "claims": "Your identity provider says so.",
     "proposals": "Each proposal has an account of its own, and a session works as that.",
 }
+RIGHT_WORDS = {
+    "admin": "Administrator: see people and sessions, and stop sessions",
+    "staff": "Staff",
+    "local-contact": "Local contact",
+    "without-proposal": "Start a session without a proposal",
+}
 SAID = {
     "linked": "The identity is linked. You can sign in with it from now on.",
     "unlinked": "The identity is not linked to your account any more.",
     "ended": "That browser is signed out.",
+    "raised": "Your rights count for some minutes.",
+    "lowered": "Your rights that need a second factor do not count any more.",
+    "public": "This login is short now, and ends when you close the browser.",
 }
 
 
@@ -98,6 +104,8 @@ class AccountPage(AccountPages):
                 _login_view(one, login, authenticator.ways.title_of(one.issuer)) for one in logins
             ],
             linkable=[p for p in authenticator.ways.providers() if p.issuer not in linked],
+            rights=self._rights(),
+            public=login.public,
             said=SAID.get(self.get_argument("said", ""), ""),
         )
 
@@ -105,13 +113,24 @@ class AccountPage(AccountPages):
         user = self.current_user
         if self.authenticator.account_source == "proposals":
             return AccountView()
-        person = Person(user.name, frozenset(group.name for group in user.groups))
+        person = Person.of_hub(user.name, (group.name for group in user.groups))
         try:
             account = await self.authenticator.resolve_account(person, ())
         except DaasError as error:
             self.log.warning("%s: %s", error.code, error.detail or error.message)
             return AccountView(problem=str(error))
         return AccountView(account.name, str(account.home), tuple(sorted(account.groups)))
+
+    def _rights(self) -> dict[str, Any]:
+        holders, name = self.authenticator.holders, self.current_user.name
+        held, counting = holders.held(name), holders.effective(name)
+        return {
+            "counting": [RIGHT_WORDS[right] for right in RIGHTS if right in counting],
+            "waiting": [RIGHT_WORDS[right] for right in RIGHTS if right in held.rights - counting],
+            "raised": holders.raised_until(name) is not None,
+            "can_be_raised": held.can_be_raised
+            and not self.authenticator.register.public_until(name),
+        }
 
     def _link_view(self, link: Link, login: Login, links: tuple[Link, ...]) -> dict[str, Any]:
         ways = self.authenticator.ways
@@ -128,111 +147,6 @@ class AccountPage(AccountPages):
         }
 
 
-class LinkPage(AccountPages):
-    """`/account/link`: link a further identity."""
-
-    @authenticated
-    async def get(self) -> None:
-        """Ask whether the identity that has just signed in is to be linked."""
-        try:
-            login = await self.login()
-            wish = self.authenticator.linking.wish(login.key, login.name)
-        except DaasError as error:
-            raise web_error(error, self.log) from None
-        if wish.identity is None:
-            self.back()
-            return
-        await self.show(
-            "link.html",
-            title=wish.identity.provider.title,
-            subject=wish.identity.subject,
-            shown=_shown_name(wish.identity.claims),
-        )
-
-    @authenticated
-    async def post(self) -> None:
-        """Begin: she signs in again as who she is, and then with what is to be linked."""
-        provider = self.get_body_argument("provider", "")
-        try:
-            login = await self.login()
-            self.authenticator.ways.client(provider, to_link=True)
-            self.authenticator.linking.begin(login.key, login.name, provider)
-            proof = LoginFlow(provider=login.provider, purpose=Purpose.PROVE, name=login.name)
-            await self.go_to_provider(proof)
-        except DaasError as error:
-            raise web_error(error, self.log) from None
-
-
-class ConfirmPage(AccountPages):
-    """`POST /account/confirm`: the last step of linking."""
-
-    @authenticated
-    async def post(self) -> None:
-        """Link it."""
-        authenticator = self.authenticator
-        try:
-            login = await self.login()
-            identity = authenticator.linking.take(login.key, login.name)
-            await authenticator.people.ask(
-                authenticator.people.store.link,
-                login.name, identity.issuer, identity.subject, login.name,
-            )  # fmt: skip
-        except DaasError as error:
-            raise web_error(error, self.log) from None
-        self.record("linked", f"{identity.subject} at {identity.issuer}")
-        self.back("linked")
-
-
-class UnlinkPage(AccountPages):
-    """`POST /account/unlink`: an identity that shall not sign in here any more."""
-
-    @authenticated
-    async def post(self) -> None:
-        """Unlink it, but neither the last one nor that of this login."""
-        issuer, _, subject = self.get_body_argument("link", "").partition(" ")
-        people = self.authenticator.people
-        try:
-            login = await self.login()
-            known = await people.ask(people.store.person, login.name)
-            if (issuer, subject) == (login.issuer, login.subject) or len(known.links) < 2:
-                raise BadRequest(
-                    "You are signed in with this identity, or it is your only one, so it stays.",
-                    "Sign in with another one to unlink it.",
-                )
-            done = await people.ask(people.store.unlink, login.name, issuer, subject)
-            gone = [
-                one for one in await self.authenticator.register.of(login.name)
-                if (one.issuer, one.subject) == (issuer, subject)
-            ]  # fmt: skip
-            await end_logins(self.authenticator.register, self.current_user, gone)
-        except DaasError as error:
-            raise web_error(error, self.log) from None
-        if done:
-            self.record("unlinked", f"{subject} at {issuer}")
-        self.back("unlinked")
-
-
-class EndPage(AccountPages):
-    """`POST /account/end`: sign out one browser, or all of them."""
-
-    @authenticated
-    async def post(self) -> None:
-        """End them. Sessions keep running."""
-        register, user = self.authenticator.register, self.current_user
-        wanted = self.get_body_argument("login", "")
-        try:
-            login = await self.login()
-            logins = await register.of(user.name)
-            gone = [one for one in logins if wanted in ("all", one.key)]
-            if login in gone:
-                await leave(self, gone)
-                return
-            await end_logins(register, user, gone)
-        except DaasError as error:
-            raise web_error(error, self.log) from None
-        self.back("ended")
-
-
 def _login_view(login: Login, this: Login, title: str) -> dict[str, Any]:
     return {
         "key": login.key,
@@ -245,20 +159,3 @@ def _login_view(login: Login, this: Login, title: str) -> dict[str, Any]:
 
 def _date(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%-d %B %Y, %H:%M UTC")
-
-
-def _shown_name(claims: Any) -> str:
-    """Return how the provider calls somebody, for her own eyes."""
-    found = next(
-        (claims[key] for key in ("name", "preferred_username", "email") if claims.get(key)), ""
-    )
-    return found if isinstance(found, str) and found.isprintable() else ""
-
-
-HANDLERS: list[tuple[str, type[AccountPages]]] = [
-    (r"/account/?", AccountPage),
-    (r"/account/link/?", LinkPage),
-    (r"/account/confirm/?", ConfirmPage),
-    (r"/account/unlink/?", UnlinkPage),
-    (r"/account/end/?", EndPage),
-]

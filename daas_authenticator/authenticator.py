@@ -8,7 +8,6 @@ binds them to the hub's interface.
 import asyncio
 import time
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Any
 
 from jupyterhub.spawner import SpawnException
@@ -17,44 +16,35 @@ from traitlets import TraitError
 
 from daas_authenticator import names
 from daas_authenticator.accounts.lookup import resolve_account
-from daas_authenticator.audit import Audit
-from daas_authenticator.client import Identity, OpenIDClient
-from daas_authenticator.database.engine import Database
+from daas_authenticator.client import Identity
 from daas_authenticator.discovery import is_safe_url
-from daas_authenticator.fetch import Fetch
 from daas_authenticator.kept_login import KeptLogin
-from daas_authenticator.links.admission import Admission
-from daas_authenticator.links.linking import Linking
-from daas_authenticator.links.people import People
-from daas_authenticator.links.store import LinkStore
 from daas_authenticator.login_flow import LoginFlow, Purpose
 from daas_authenticator.logins.beginning import by_her_token, not_her_own, stands
-from daas_authenticator.logins.notices import Grace, public_sentence
-from daas_authenticator.logins.register import Register
-from daas_authenticator.logins.store import LoginStore
-from daas_authenticator.logins.sweep import Sweep
+from daas_authenticator.logins.notices import public_sentence, raised_sentence
+from daas_authenticator.parts import Parts
 from daas_authenticator.providers import DEFAULT, Provider
-from daas_authenticator.renewal import Renewals
+from daas_authenticator.rights.applying import lower_all, right_groups
+from daas_authenticator.rights.holders import Held
+from daas_authenticator.rights.role import ADMINISTRATOR_ROLE, hub_roles
+from daas_authenticator.rights.rules import rights_of
 from daas_authenticator.routes import handlers
-from daas_authenticator.settings import AuthenticatorSettings
-from daas_authenticator.ways import Ways
 from daas_authenticator.web_errors import web_error
 from daas_model.errors import Blocked, LoginFailed, PeopleUnavailable
 from daas_model.people import Account, Person
 from daas_model.proposals import Proposal
 
 
-class DaasAuthenticator(AuthenticatorSettings):
+class DaasAuthenticator(Parts):
     """Signs people in at the facility's OpenID providers and knows their local account."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._ways: Ways | None = None
         self._watch: asyncio.Task[None] | None = None
         self._sweeping: asyncio.Task[None] | None = None
         self._public_hub = ""
-        self.renewals = Renewals(self)
         # Made now, so that settings that cannot work stop the hub's start, not a session's.
+        self.rules = self.right_rules([provider.id for provider in self.all_providers()])
         self._accounts = self.make_account_source(self.identity_now, self.validate_username)
 
     # -- what the hub asks for ------------------------------------------------------------
@@ -71,6 +61,7 @@ class DaasAuthenticator(AuthenticatorSettings):
             self._watch = asyncio.ensure_future(self.ways.look_after(self.provider_check_seconds))
         # Pages and sessions ask for what somebody should read, whatever page it is.
         app.template_vars["daas_notices"] = lambda user: self.notices_for(user) if user else []
+        lower_all(app.db)
         self._sweeping = asyncio.ensure_future(self.sweep.run(self.sweep_seconds))
         return handlers()
 
@@ -109,10 +100,16 @@ class DaasAuthenticator(AuthenticatorSettings):
         """Return the sentences that *user* should read on every page just now."""
         coming = self.sweep.notices.get(user.name)
         public = self.register.public_until(user.name)
+        until = self.holders.raised_until(user.name)
         return [
             *([coming.sentence(self.support_contact)] if coming else []),
             *([public_sentence(public)] if public else []),
+            *([raised_sentence(until)] if until else []),
         ]
+
+    async def load_managed_roles(self) -> list[dict[str, Any]]:
+        """Return our role with nobody in it: after a restart it is given anew."""
+        return [{**ADMINISTRATOR_ROLE, "users": []}]
 
     def not_allowed(self) -> LoginFailed:
         """Return the error for somebody whom `allowed_users` or `allowed_groups` leave out."""
@@ -185,13 +182,6 @@ class DaasAuthenticator(AuthenticatorSettings):
 
     # -- for the pages of a login ---------------------------------------------------------
 
-    @property
-    def ways(self) -> Ways:
-        """The ways to sign in that are switched on."""
-        if self._ways is None:
-            self._ways = Ways(self.all_providers(), self._make_client, self.log)
-        return self._ways
-
     def redirect_uri(self, path: str) -> str:
         """Return the public address of the hub's page *path*, from the configuration alone.
 
@@ -227,51 +217,6 @@ class DaasAuthenticator(AuthenticatorSettings):
 
     # -- inside ---------------------------------------------------------------------------
 
-    @cached_property
-    def database(self) -> Database:
-        """The authenticator's own database."""
-        return Database(self.people_database)
-
-    @cached_property
-    def people(self) -> People:
-        """The people who have a name here, and their identities."""
-        return People(LinkStore(self.database), self.support_contact)
-
-    @cached_property
-    def register(self) -> Register:
-        """The browsers that are signed in."""
-        return Register(LoginStore(self.database), self.people)
-
-    @cached_property
-    def sweep(self) -> Sweep:
-        """What ends the sessions of those who may not have them any more."""
-        grace = Grace(self.blocked_grace_seconds, self.refused_grace_seconds)
-        return Sweep(self, self.parent, grace)
-
-    @cached_property
-    def linking(self) -> Linking:
-        """What people are about to link."""
-        return Linking()
-
-    @cached_property
-    def audit(self) -> Audit:
-        """The record of what is done to accounts."""
-        return Audit(self.audit_file)
-
-    @cached_property
-    def admission(self) -> Admission:
-        """What decides which name an identity has."""
-        return Admission(self.people, self._claimed_name, self.support_contact)
-
-    def _claimed_name(self, identity: Identity) -> str:
-        provider = identity.provider
-        claim = self.username_claim if provider.id == DEFAULT else provider.username_claim
-        return names.local_name(identity.claims, claim, self.reserved_names, self.name_pattern)
-
-    def _make_client(self, provider: Provider) -> OpenIDClient:
-        fetch = Fetch(self.provider_timeout_seconds, provider.ca_bundle, provider.proxy)
-        return OpenIDClient(provider, fetch)
-
     def _redirect_uri_of(self, provider: Provider) -> str:
         if provider.id == DEFAULT and self.oauth_callback_url:
             return str(self.oauth_callback_url)
@@ -287,8 +232,8 @@ class DaasAuthenticator(AuthenticatorSettings):
     async def auth_model(self, identity: Identity, public: bool = False) -> dict[str, Any]:
         """Return the hub's model, with the stock hooks run and only what we need kept.
 
-        On a *public* computer, and while she is signed in on one, nobody is an administrator:
-        rights are a person's, not a browser's. Raises `DaasError` when this person may not come in.
+        On a *public* computer, and while she is signed in on one, few rights count: they are a
+        person's, not a browser's. Raises `DaasError` when this person may not come in.
         """
         provider = identity.provider
         name = await self.admission.name_of(identity)
@@ -298,13 +243,15 @@ class DaasAuthenticator(AuthenticatorSettings):
         state[self.user_auth_state_key] = dict(identity.claims)
         if self.modify_auth_state_hook is not None:
             state = await self._call_modify_auth_state_hook(state)
-        admin = True if name in self.admin_users else None
-        model: dict[str, Any] = {"name": name, "admin": admin, "auth_state": state}
+        # The hub's flag `admin` opens everybody's sessions: nobody gets it.
+        model: dict[str, Any] = {"name": name, "admin": False, "auth_state": state}
         model = await self._apply_managed_groups(await self.update_auth_model(model))
-        if not provider.makes_admins and name not in self.admin_users:
-            model["admin"] = False  # a group of that name there is not the group of that name here
-        if public or self.register.public_until(name):
-            model["admin"] = False
+        rights = rights_of(provider.id, identity.claims, self.rules)
+        self.holders.note(name, Held(rights, self.step_up_of(provider.id)))
+        counting = self.holders.effective(name, public)
+        model["groups"] = sorted({*model["groups"], *right_groups(counting)})
+        model["roles"] = hub_roles(counting)
+        model["admin"] = False
         if not self.allow_all and not await self.check_allowed(name, model):
             raise self.not_allowed()
         # Groups may be read from any claim; what the hub's database keeps is the result.

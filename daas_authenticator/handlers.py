@@ -26,6 +26,7 @@ from daas_authenticator.logins.beginning import begin_login
 from daas_authenticator.logins.login import key_of
 from daas_authenticator.long_links import SHORT_CHARACTERS, LongLinks
 from daas_authenticator.providers import DEFAULT
+from daas_authenticator.rights.raising import raise_rights
 from daas_authenticator.web_errors import web_error
 from daas_model.errors import BadRequest, DaasError, LoginFailed
 
@@ -218,14 +219,18 @@ class CallbackHandler(FlowCookies):
         identity = await self.authenticator.identity_of(flow, code)
         key = key_of(self.get_session_cookie())
         linking = self.authenticator.linking
-        if flow.purpose is Purpose.PROVE:
-            await self.authenticator.check_belongs(identity, flow.name)
+        if flow.purpose is Purpose.LINK:
+            linking.arrived(key, flow.name, identity)
+            self.redirect(url_path_join(self.hub.base_url, "account/link"))
+            return
+        await self.authenticator.check_belongs(identity, flow.name)
+        if flow.purpose is Purpose.RAISE:
+            raise_rights(self.authenticator, self.current_user, identity)
+            self.redirect(url_path_join(self.hub.base_url, "account?said=raised"))
+        else:
             wish = linking.proved(key, flow.name, identity)
             onward = LoginFlow(provider=wish.provider, purpose=Purpose.LINK, name=flow.name)
             await self.go_to_provider(onward)
-        else:
-            linking.arrived(key, flow.name, identity)
-            self.redirect(url_path_join(self.hub.base_url, "account/link"))
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
         """Log what we did not foresee, but not the address: it carries code and state."""

@@ -27,6 +27,7 @@ class Purpose(StrEnum):
     SIGN_IN = "sign-in"
     PROVE = "prove"  # that it is still she who sits there
     LINK = "link"  # a further identity
+    RAISE = "raise"  # to let rights count for some minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class LoginFlow:
     purpose: Purpose = Purpose.SIGN_IN
     name: str = ""
     public: bool = False
+    acr_values: str = ""
     state: str = field(default_factory=lambda: secrets.token_urlsafe(16))
     nonce: str = field(default_factory=lambda: secrets.token_urlsafe(16), repr=False)
     verifier: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
@@ -57,7 +59,10 @@ class LoginFlow:
     def wanted_from_provider(self) -> dict[str, str]:
         """What the provider is asked for besides: to have the person sign in there anew."""
         # OpenID Connect Core, 3.1.2.1: with `max_age` the answer must say when she did.
-        return {} if self.purpose is Purpose.SIGN_IN else {"prompt": "login", "max_age": "0"}
+        if self.purpose is Purpose.SIGN_IN:
+            return {}
+        acr = {"acr_values": self.acr_values} if self.acr_values else {}
+        return {"prompt": "login", "max_age": "0", **acr}
 
     def to_cookie(self) -> str:
         """Return the text that `from_cookie` reads."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from daas_model.errors import AccountProblem
+from daas_model.people import RIGHT_GROUP
 
 # Two names that differ only in what a normaliser drops would be one account: nothing is
 # lower-cased or stripped, what does not fit is refused.
@@ -77,5 +78,8 @@ def group_names(value: object) -> frozenset[str]:
     return frozenset(
         item
         for item in value
-        if isinstance(item, str) and 0 < len(item) <= 255 and item.isprintable()
+        if isinstance(item, str)
+        and 0 < len(item) <= 255
+        and item.isprintable()
+        and not item.startswith(RIGHT_GROUP)
     )

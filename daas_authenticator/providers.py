@@ -19,7 +19,7 @@ DEFAULT = "default"  # the provider of the settings `issuer`, `client_id`, `clie
 
 _ID = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _SECRETS = ("client_secret", "client_secret_file", "client_secret_env")
-_BOOLEANS = ("enabled", "link_only", "makes_admins", "names_people", "ends_login")
+_BOOLEANS = ("enabled", "link_only", "names_people", "ends_login")
 _CLAIMS_FROM = ("userinfo", "id_token")
 
 
@@ -42,7 +42,6 @@ class Provider:
     names_people: bool = True
     ends_login: bool = True
     legacy_claim: str = ""
-    makes_admins: bool = False
     ca_bundle: str = ""
     proxy: str = ""
     authorize_params: Mapping[str, str] = field(default_factory=dict)

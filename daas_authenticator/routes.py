@@ -5,7 +5,7 @@ Asked by `DaasAuthenticator.get_handlers`; the hub matches these before its own.
 
 from typing import Any
 
-from daas_authenticator import account_page, portal_redirects
+from daas_authenticator import account_forms, portal_redirects
 from daas_authenticator.handlers import CallbackHandler, LoginHandler, SignInPage
 from daas_authenticator.logins.pages import (
     BackchannelPage,
@@ -32,6 +32,6 @@ def handlers() -> list[tuple[Any, ...]]:
         (r"/logout", SignOutPage),
         (r"/signed-out", SignedOutPage),
         (r"/api/notices", NoticesPage),
-        *((path, page, links) for path, page in account_page.HANDLERS),
+        *((path, page, links) for path, page in account_forms.HANDLERS),
         *portal_redirects.HANDLERS,
     ]

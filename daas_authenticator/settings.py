@@ -178,7 +178,6 @@ class AuthenticatorSettings(AccountSettings, RightsSettings, GenericOAuthenticat
             scope=tuple(self.scope),
             username_claim="",  # the setting, which may be a function
             groups_claim="",
-            makes_admins=True,
             ca_bundle=self.ca_bundle,
             proxy=self.proxy,
         )
@@ -213,6 +212,14 @@ class AuthenticatorSettings(AccountSettings, RightsSettings, GenericOAuthenticat
             return check(value)
         except ValueError as error:
             raise TraitError(f"DaasAuthenticator.{name}: {error}") from None
+
+    @validate("admin_users", "admin_groups")
+    def _no_list_of_administrators(self, proposal: Any) -> set[str]:
+        if proposal["value"]:
+            name = proposal["trait"].name
+            raise TraitError(f"DaasAuthenticator.{name}: the hub's flag `admin` opens everybody's "
+                             "sessions and cannot be cut; use `rights`")  # fmt: skip
+        return set()
 
     @validate("name_pattern")
     def _narrow_pattern(self, proposal: Any) -> str:

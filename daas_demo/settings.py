@@ -27,7 +27,11 @@ c.DaasAuthenticator.oauth_callback_url = f"{url}/hub/oauth_callback"
 c.DaasAuthenticator.allow_all = True
 c.DaasAuthenticator.auto_login = True
 c.DaasAuthenticator.blocked_users = {BLOCKED}
-c.DaasAuthenticator.admin_groups = {"daas-admins"}
+c.DaasAuthenticator.rights = [
+    {"right": "admin", "provider": "default", "claim": "groups", "value": "daas-admins"},
+]
+# Nobody has a second factor here.
+c.DaasAuthenticator.step_up = {"default": {"rights_without_step_up": True}}
 c.DaasAuthenticator.support_contact = SUPPORT
 c.DaasAuthenticator.account_source = "files"
 c.DaasAuthenticator.directory_folder = str(folder / "directory")

@@ -82,7 +82,7 @@ class Page(HubOAuthenticated, RequestHandler):
     @property
     def person(self) -> Person:
         """Who asks, from the hub; never from anything else that the browser sent."""
-        return Person(self.current_user["name"], frozenset(self.current_user.get("groups", ())))
+        return Person.of_hub(self.current_user["name"], self.current_user.get("groups", ()))
 
     def set_default_headers(self) -> None:
         """Load nothing from elsewhere, keep no page, be framed by nobody."""

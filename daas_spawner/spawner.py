@@ -111,7 +111,7 @@ class DaasSpawner(Spawner):
         request = LaunchRequest.parse(self.user_options)
         self.facility.app(request.app)
         machine = self.facility.machine(request.machine)
-        person = Person(self.user.name, frozenset(group.name for group in self.user.groups))
+        person = Person.of_hub(self.user.name, (group.name for group in self.user.groups))
         proposals = await self.facility.catalogue.authorise(person, request.proposals)
         account = await self.authenticator.resolve_account(person, proposals)
         storage = await asyncio.to_thread(self._checked, proposals)

@@ -4,6 +4,7 @@ Used by the handlers that sign people in, and by the authenticator at every requ
 """
 
 import time
+from dataclasses import replace
 from typing import Any
 
 from daas_authenticator.kept_login import KeptLogin
@@ -32,8 +33,7 @@ async def begin_login(handler: Any, data: dict[str, Any], public: bool) -> Any:
     kept = KeptLogin.from_state(await user.get_auth_state())
     assert kept is not None
     if public:
-        name, path = handler.hub.cookie_name, handler.hub.base_url
-        handler._set_cookie(name, user.cookie_id, encrypted=True, path=path, expires_days=None)
+        _forget_with_the_browser(handler, user)
     await authenticator.register.begin(
         Login(
             key=key_of(session_id),
@@ -49,6 +49,19 @@ async def begin_login(handler: Any, data: dict[str, Any], public: bool) -> Any:
         )
     )
     return user
+
+
+async def make_public(handler: Any, login: Login) -> None:
+    """Make *login* of this browser a short one, as at a public computer."""
+    _forget_with_the_browser(handler, handler.current_user)
+    ends_at = min(login.ends_at, int(time.time() + _seconds(handler, public=True)))
+    await handler.authenticator.register.begin(replace(login, public=True, ends_at=ends_at))
+
+
+def _forget_with_the_browser(handler: Any, user: Any) -> None:
+    """Send the hub's cookie once more, as one that ends when the browser is closed."""
+    name, path = handler.hub.cookie_name, handler.hub.base_url
+    handler._set_cookie(name, user.cookie_id, encrypted=True, path=path, expires_days=None)
 
 
 def _session_id(handler: Any, user: Any, before: Login | None) -> str:

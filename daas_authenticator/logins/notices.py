@@ -53,6 +53,14 @@ def public_sentence(ends_at: int) -> str:
     )
 
 
+def raised_sentence(ends_at: int) -> str:
+    """Return what somebody reads while her rights count by a second factor."""
+    return (
+        f"Your administrator or staff rights count until {_time(ends_at)}. Give them up on “My "
+        "account” when you are done."
+    )
+
+
 def _time(seconds: int) -> str:
     return time.strftime("%H:%M UTC on %-d %B", time.gmtime(seconds))
 

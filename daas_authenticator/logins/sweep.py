@@ -9,8 +9,6 @@ import asyncio
 import time
 from typing import Any, Protocol
 
-from jupyterhub import roles
-
 from daas_authenticator.kept_login import KeptLogin
 from daas_authenticator.logins.ending import end_logins, forget_tokens
 from daas_authenticator.logins.notices import Grace, Notice, Reason, notice
@@ -119,7 +117,6 @@ async def _keep(user: Any, model: dict[str, Any]) -> None:
     """Keep what a renewal has brought, as the hub does when it renews a login by itself."""
     if model["groups"] is not None:
         user.sync_groups(model["groups"])
-    if model.get("admin") is not None:
-        user.admin = model["admin"]
-        roles.assign_default_roles(user.db, entity=user.orm_user)
+    if model.get("roles") is not None:
+        user.sync_roles(model["roles"])
     await user.save_auth_state(model["auth_state"])

@@ -28,13 +28,6 @@ class StepUp:
     raised_seconds: int = LONGEST_SECONDS
     rights_without_step_up: bool = False
 
-    def authorize_params(self) -> dict[str, str]:
-        """Return what to ask the provider for (OpenID Connect Core, 3.1.2.1).
-
-        With `max_age` it must send `auth_time`.
-        """
-        return {"acr_values": " ".join(self.acr_values), "max_age": "0", "prompt": "login"}
-
 
 @dataclass(frozen=True, slots=True)
 class Raised:

@@ -54,7 +54,10 @@ c.DaasAuthenticator.client_secret = "secret-of-the-hub"
 c.DaasAuthenticator.oauth_callback_url = "http://127.0.0.1:{hub}/hub/oauth_callback"
 c.DaasAuthenticator.auto_login = True
 c.DaasAuthenticator.blocked_users = {{"mallory"}}
-c.DaasAuthenticator.admin_groups = {{"staff"}}
+c.DaasAuthenticator.rights = [
+    {{"right": "admin", "provider": "default", "claim": "groups", "value": "staff"}},
+]
+c.DaasAuthenticator.step_up = {{"default": {{"rights_without_step_up": True}}}}
 c.DaasAuthenticator.support_contact = "the user office, user.office@facility.example"
 """
 
@@ -62,8 +65,13 @@ c.DaasAuthenticator.support_contact = "the user office, user.office@facility.exa
 TEMPLATES = Path(__file__).parents[2] / "templates" / "hub"
 #: `ATTACKED=stock` runs the attacks against what OAuthenticator offers; see tools/attack_table.py.
 ATTACKED = os.environ.get("ATTACKED", "ours")
+_RIGHTS = HUB_CONFIG[HUB_CONFIG.index("c.DaasAuthenticator.rights") :]
 STOCK_CONFIG = (
-    HUB_CONFIG.replace("configure(c)", "")
+    HUB_CONFIG.replace(
+        _RIGHTS[: _RIGHTS.index("c.DaasAuthenticator.support")],
+        'c.DaasAuthenticator.admin_groups = {{"staff"}}\n',
+    )
+    .replace("configure(c)", "")
     .replace("c.JupyterHub.template_paths = [{templates!r}]", "")
     .replace("from daas_authenticator import configure", "")
     .replace("c.DaasAuthenticator.issuer =", "issuer =")

@@ -27,22 +27,15 @@ SESSION = [
 PORTAL_TOKEN = "token-of-the-portal"
 MORE_CONFIG = f"""
 from daas_authenticator.authenticator import DaasAuthenticator
-from daas_authenticator.rights.role import hub_roles
 from daas_spawner.one_door import roles
 
-class WithRoles(DaasAuthenticator):
-    manage_roles = True
-    async def _auth_model(self, identity):
-        model = await super()._auth_model(identity)
-        rights = {{{{"admin"}}}} if "raised" in model["groups"] else set()
-        return {{{{**model, "roles": hub_roles(rights)}}}}
-
-c.JupyterHub.authenticator_class = WithRoles
+c.DaasAuthenticator.rights = [
+    {{{{"right": "admin", "provider": "default", "claim": "groups", "value": "raised"}}}},
+]
 c.JupyterHub.allow_named_servers = True
 c.JupyterHub.load_roles = roles()
 c.JupyterHub.services = [{{{{"name": "portal", "api_token": {PORTAL_TOKEN!r}}}}}]
 c.DaasAuthenticator.refresh_pre_spawn = False  # the provider of the tests knows one at a time
-c.DaasAuthenticator.admin_groups = set()
 c.Spawner.cmd = {SESSION!r}
 c.Spawner.ip = "127.0.0.1"
 """

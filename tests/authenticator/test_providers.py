@@ -34,8 +34,9 @@ def test_groups_of_a_provider_that_is_not_the_facilitys_are_not_read(profile: st
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_no_profile_makes_administrators(profile: str) -> None:
-    assert not parse_providers({"one": {"profile": profile, **LEAST}})[0].makes_admins
+def test_only_a_facilitys_own_provider_names_people(profile: str) -> None:
+    own = profile in ("oidc", "keycloak", "lemonldap")
+    assert parse_providers({"one": {"profile": profile, **LEAST}})[0].names_people is own
 
 
 def test_a_facilitys_own_values_win() -> None:

@@ -46,7 +46,8 @@ def authenticator(provider: LyingProvider, tmp_path: Path) -> DaasAuthenticator:
         enable_auth_state=True,
         manage_groups=True,
         allow_all=True,
-        admin_groups={"staff"},
+        rights=[{"right": "admin", "provider": "default", "claim": "groups", "value": "staff"}],
+        step_up={"default": {"rights_without_step_up": True}},
     )
 
 
@@ -59,6 +60,10 @@ async def sign_in(
     answer = parse_qs(urlsplit(provider.authorize(query)).query)
     model = await authenticator.authenticate(None, {"code": answer["code"][0], "flow": flow})
     return KeptUser(model["name"], model["auth_state"])
+
+
+def role_names(model: dict[str, Any]) -> set[str]:
+    return {role["name"] for role in model["roles"]}
 
 
 async def test_only_the_needed_is_kept(
@@ -78,11 +83,12 @@ async def test_a_good_token_brings_the_groups_of_today(
     provider.person["groups"] = ["staff"]
     model = await authenticator.refresh_user(user)
     assert isinstance(model, dict)
-    assert (model["groups"], model["admin"]) == (["staff"], True)
+    assert (model["groups"], role_names(model)) == (["staff"], {"user", "daas-administrator"})
     provider.person["groups"] = []
     model = await authenticator.refresh_user(user)
     assert isinstance(model, dict)
-    assert (model["groups"], model["admin"]) == ([], False)
+    assert (model["groups"], role_names(model)) == ([], {"user"})
+    assert model["admin"] is False
 
 
 async def test_an_expired_access_token_is_renewed(

@@ -1,0 +1,188 @@
+"""What the buttons of “My account” do: link, unlink, raise and lower rights, sign out elsewhere.
+
+Registered by `routes`. Every change is a POST with the form's token.
+"""
+
+from typing import Any
+
+from tornado.web import authenticated
+
+from daas_authenticator.account_page import AccountPage, AccountPages
+from daas_authenticator.login_flow import LoginFlow, Purpose
+from daas_authenticator.logins.beginning import make_public
+from daas_authenticator.logins.ending import end_logins
+from daas_authenticator.logins.pages import leave
+from daas_authenticator.rights.raising import lower_rights
+from daas_authenticator.web_errors import web_error
+from daas_model.errors import BadRequest, DaasError
+
+
+class LinkPage(AccountPages):
+    """`/account/link`: link a further identity."""
+
+    @authenticated
+    async def get(self) -> None:
+        """Ask whether the identity that has just signed in is to be linked."""
+        try:
+            login = await self.login()
+            wish = self.authenticator.linking.wish(login.key, login.name)
+        except DaasError as error:
+            raise web_error(error, self.log) from None
+        if wish.identity is None:
+            self.back()
+            return
+        await self.show(
+            "link.html",
+            title=wish.identity.provider.title,
+            subject=wish.identity.subject,
+            shown=_shown_name(wish.identity.claims),
+        )
+
+    @authenticated
+    async def post(self) -> None:
+        """Begin: she signs in again as who she is, and then with what is to be linked."""
+        provider = self.get_body_argument("provider", "")
+        try:
+            login = await self.login()
+            self.authenticator.ways.client(provider, to_link=True)
+            self.authenticator.linking.begin(login.key, login.name, provider)
+            proof = LoginFlow(provider=login.provider, purpose=Purpose.PROVE, name=login.name)
+            await self.go_to_provider(proof)
+        except DaasError as error:
+            raise web_error(error, self.log) from None
+
+
+class ConfirmPage(AccountPages):
+    """`POST /account/confirm`: the last step of linking."""
+
+    @authenticated
+    async def post(self) -> None:
+        """Link it."""
+        authenticator = self.authenticator
+        try:
+            login = await self.login()
+            identity = authenticator.linking.take(login.key, login.name)
+            await authenticator.people.ask(
+                authenticator.people.store.link,
+                login.name, identity.issuer, identity.subject, login.name,
+            )  # fmt: skip
+        except DaasError as error:
+            raise web_error(error, self.log) from None
+        self.record("linked", f"{identity.subject} at {identity.issuer}")
+        self.back("linked")
+
+
+class UnlinkPage(AccountPages):
+    """`POST /account/unlink`: an identity that shall not sign in here any more."""
+
+    @authenticated
+    async def post(self) -> None:
+        """Unlink it, but neither the last one nor that of this login."""
+        issuer, _, subject = self.get_body_argument("link", "").partition(" ")
+        people = self.authenticator.people
+        try:
+            login = await self.login()
+            known = await people.ask(people.store.person, login.name)
+            if (issuer, subject) == (login.issuer, login.subject) or len(known.links) < 2:
+                raise BadRequest(
+                    "You are signed in with this identity, or it is your only one, so it stays.",
+                    "Sign in with another one to unlink it.",
+                )
+            done = await people.ask(people.store.unlink, login.name, issuer, subject)
+            gone = [
+                one for one in await self.authenticator.register.of(login.name)
+                if (one.issuer, one.subject) == (issuer, subject)
+            ]  # fmt: skip
+            await end_logins(self.authenticator.register, self.current_user, gone)
+        except DaasError as error:
+            raise web_error(error, self.log) from None
+        if done:
+            self.record("unlinked", f"{subject} at {issuer}")
+        self.back("unlinked")
+
+
+class RaisePage(AccountPages):
+    """`POST /account/raise`: let all rights count for some minutes, after a second factor."""
+
+    @authenticated
+    async def post(self) -> None:
+        """Go to the provider for it."""
+        try:
+            login = await self.login()
+            wanted = " ".join(self.authenticator.step_up_of(login.provider).acr_values)
+            await self.go_to_provider(
+                LoginFlow(
+                    provider=login.provider,
+                    purpose=Purpose.RAISE,
+                    name=login.name,
+                    acr_values=wanted,
+                )
+            )
+        except DaasError as error:
+            raise web_error(error, self.log) from None
+
+
+class LowerPage(AccountPages):
+    """`POST /account/lower`: give them up before their time."""
+
+    @authenticated
+    async def post(self) -> None:
+        """Do."""
+        lower_rights(self.authenticator, self.current_user)
+        self.record("rights lowered")
+        self.back("lowered")
+
+
+class PublicPage(AccountPages):
+    """`POST /account/public`: say that this computer is a public one, after having signed in."""
+
+    @authenticated
+    async def post(self) -> None:
+        """Make this login short, and let few rights count."""
+        try:
+            await make_public(self, await self.login())
+        except DaasError as error:
+            raise web_error(error, self.log) from None
+        lower_rights(self.authenticator, self.current_user)
+        self.back("public")
+
+
+class EndPage(AccountPages):
+    """`POST /account/end`: sign out one browser, or all of them."""
+
+    @authenticated
+    async def post(self) -> None:
+        """End them. Sessions keep running."""
+        register, user = self.authenticator.register, self.current_user
+        wanted = self.get_body_argument("login", "")
+        try:
+            login = await self.login()
+            logins = await register.of(user.name)
+            gone = [one for one in logins if wanted in ("all", one.key)]
+            if login in gone:
+                await leave(self, gone)
+                return
+            await end_logins(register, user, gone)
+        except DaasError as error:
+            raise web_error(error, self.log) from None
+        self.back("ended")
+
+
+def _shown_name(claims: Any) -> str:
+    """Return how the provider calls somebody, for her own eyes."""
+    found = next(
+        (claims[key] for key in ("name", "preferred_username", "email") if claims.get(key)), ""
+    )
+    return found if isinstance(found, str) and found.isprintable() else ""
+
+
+HANDLERS: list[tuple[str, type[AccountPages]]] = [
+    (r"/account/?", AccountPage),
+    (r"/account/link/?", LinkPage),
+    (r"/account/confirm/?", ConfirmPage),
+    (r"/account/unlink/?", UnlinkPage),
+    (r"/account/raise/?", RaisePage),
+    (r"/account/lower/?", LowerPage),
+    (r"/account/public/?", PublicPage),
+    (r"/account/end/?", EndPage),
+]

@@ -1,0 +1,89 @@
+"""What the authenticator is made of: each part made once, when it is first needed.
+
+Base of `DaasAuthenticator`, which is what the hub sees.
+"""
+
+from functools import cached_property
+
+from daas_authenticator import names
+from daas_authenticator.audit import Audit
+from daas_authenticator.client import Identity, OpenIDClient
+from daas_authenticator.database.engine import Database
+from daas_authenticator.fetch import Fetch
+from daas_authenticator.links.admission import Admission
+from daas_authenticator.links.linking import Linking
+from daas_authenticator.links.people import People
+from daas_authenticator.links.store import LinkStore
+from daas_authenticator.logins.notices import Grace
+from daas_authenticator.logins.register import Register
+from daas_authenticator.logins.store import LoginStore
+from daas_authenticator.logins.sweep import Sweep
+from daas_authenticator.providers import DEFAULT, Provider
+from daas_authenticator.renewal import Renewals
+from daas_authenticator.rights.holders import Holders
+from daas_authenticator.settings import AuthenticatorSettings
+from daas_authenticator.ways import Ways
+
+
+class Parts(AuthenticatorSettings):
+    """The settings, and the parts that are made of them."""
+
+    @cached_property
+    def ways(self) -> Ways:
+        """The ways to sign in that are switched on."""
+        return Ways(self.all_providers(), self._make_client, self.log)
+
+    @cached_property
+    def database(self) -> Database:
+        """The authenticator's own database."""
+        return Database(self.people_database)
+
+    @cached_property
+    def people(self) -> People:
+        """The people who have a name here, and their identities."""
+        return People(LinkStore(self.database), self.support_contact)
+
+    @cached_property
+    def register(self) -> Register:
+        """The browsers that are signed in."""
+        return Register(LoginStore(self.database), self.people)
+
+    @cached_property
+    def sweep(self) -> Sweep:
+        """What ends the sessions of those who may not have them any more."""
+        grace = Grace(self.blocked_grace_seconds, self.refused_grace_seconds)
+        return Sweep(self, self.parent, grace)
+
+    @cached_property
+    def holders(self) -> Holders:
+        """Who has which rights."""
+        return Holders(self.register.public_until)
+
+    @cached_property
+    def linking(self) -> Linking:
+        """What people are about to link."""
+        return Linking()
+
+    @cached_property
+    def audit(self) -> Audit:
+        """The record of what is done to accounts."""
+        return Audit(self.audit_file)
+
+    @cached_property
+    def admission(self) -> Admission:
+        """What decides which name an identity has."""
+        return Admission(self.people, self._claimed_name, self.support_contact)
+
+    @cached_property
+    def renewals(self) -> Renewals:
+        """What renews logins that stand."""
+        return Renewals(self)
+
+    def _claimed_name(self, identity: Identity) -> str:
+        provider = identity.provider
+        claim = self.username_claim if provider.id == DEFAULT else provider.username_claim
+        return names.local_name(identity.claims, claim, self.reserved_names, self.name_pattern)
+
+    def _make_client(self, provider: Provider) -> OpenIDClient:
+        fetch = Fetch(self.provider_timeout_seconds, provider.ca_bundle, provider.proxy)
+        return OpenIDClient(provider, fetch)
