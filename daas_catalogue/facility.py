@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from traitlets import Bool, Dict, Unicode, default
+from traitlets import Bool, Dict, Enum, Unicode, default
 from traitlets.config import SingletonConfigurable
 
 from daas_catalogue.layout import StorageLayout
 from daas_model.apps import App, Apps, Machine, Machines
-from daas_model.errors import CatalogueProblem, UnknownApp, UnknownMachine
+from daas_model.errors import CatalogueProblem, NeedsProposal, UnknownApp, UnknownMachine
+from daas_model.launch import LaunchRequest, require_one_proposal
 from daas_model.parsing import Malformed
+from daas_model.people import Person
 from daas_model.protocols import Catalogue
 
 #: The entry-point group through which connectors are found; ours register the same way.
@@ -58,6 +60,14 @@ class Facility(SingletonConfigurable):
         """,
     ).tag(config=True)
 
+    without_proposal = Enum(
+        ["everyone", "with-right", "nobody"],
+        default_value="everyone",
+        help="""Who may start a session without a proposal, for training and trials: "with-right"
+        are those to whom `DaasAuthenticator.rights` gives "without-proposal" or "staff". Others
+        do not see the choice, and are refused. Example: "with-right".""",
+    ).tag(config=True)
+
     @default("one_proposal_per_session")
     def _as_the_accounts_are(self) -> bool:
         # The portal and the hub read one configuration; the authenticator is not imported here.
@@ -96,6 +106,24 @@ class Facility(SingletonConfigurable):
         if name not in self.apps:
             raise UnknownApp(f"There is no app “{name}” here.")
         return self.apps[name]
+
+    def starts_without_proposal(self, person: Person) -> bool:
+        """Tell whether *person* may start a session without a proposal."""
+        if self.one_proposal_per_session or self.without_proposal == "nobody":
+            return False
+        return self.without_proposal == "everyone" or person.starts_without_proposal
+
+    def check_proposals(self, person: Person, request: LaunchRequest) -> None:
+        """Raise `NeedsProposal` or `BadRequest` unless *person* may ask for these proposals."""
+        if self.one_proposal_per_session:
+            require_one_proposal(request.proposals)
+        if request.proposals:
+            return
+        app = self.app(request.app)
+        if not app.own_resources:
+            raise NeedsProposal(f"{app.title} needs a proposal's data.")
+        if not self.starts_without_proposal(person):
+            raise NeedsProposal("You may not start a session without a proposal here.")
 
     def machine(self, name: str) -> Machine:
         """Return the machine *name*. Raises `UnknownMachine`."""

@@ -77,6 +77,14 @@ class StorageProblem(DaasError):
     default_action = "Nothing was started or changed. Tell your local contact the code."
 
 
+class NeedsProposal(DaasError):
+    """This app, or this person, may not start without a proposal."""
+
+    code = "DAAS-NEEDS-PROPOSAL"
+    status = 403
+    default_action = "Open one of your proposals on your home page."
+
+
 class AccountProblem(DaasError):
     """No usable local account belongs to this person."""
 

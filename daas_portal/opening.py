@@ -9,7 +9,7 @@ from collections import defaultdict
 
 from daas_catalogue.facility import Facility
 from daas_model.errors import DaasError
-from daas_model.launch import LaunchRequest, display_name, require_one_proposal
+from daas_model.launch import LaunchRequest, display_name
 from daas_model.people import Person
 from daas_model.proposals import Proposal
 from daas_portal.hub import HubClient, HubSession, Refused, refused
@@ -28,12 +28,9 @@ class Opener:
 
     async def check(self, person: Person, request: LaunchRequest) -> tuple[Proposal, ...]:
         """Return the proposals of *request*. Raises what a page shows when it may not be opened."""
-        app = self._facility.app(request.app)
+        self._facility.app(request.app)
         self._facility.machine(request.machine)
-        if self._facility.one_proposal_per_session:
-            require_one_proposal(request.proposals)
-        if not request.proposals and not app.own_resources:
-            raise Refused(f"{app.title} needs a proposal's data. Open it from one of yours.")
+        self._facility.check_proposals(person, request)
         return await self._facility.catalogue.authorise(person, request.proposals)
 
     async def running(self, person: Person, request: LaunchRequest) -> HubSession | None:

@@ -196,7 +196,11 @@ class Home(Page):
             ],
             one_proposal=ONE_PROPOSAL if facility.one_proposal_per_session else "",
             own=views.buttons(
-                [app for app in views.in_order(facility.apps) if app.own_resources],
+                [
+                    app
+                    for app in views.in_order(facility.apps)
+                    if app.own_resources and facility.starts_without_proposal(person)
+                ],
                 (),
                 machine.name,
                 running,

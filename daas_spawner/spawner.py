@@ -112,6 +112,7 @@ class DaasSpawner(Spawner):
         self.facility.app(request.app)
         machine = self.facility.machine(request.machine)
         person = Person.of_hub(self.user.name, (group.name for group in self.user.groups))
+        self.facility.check_proposals(person, request)
         proposals = await self.facility.catalogue.authorise(person, request.proposals)
         account = await self.authenticator.resolve_account(person, proposals)
         storage = await asyncio.to_thread(self._checked, proposals)

@@ -1,13 +1,16 @@
 """What is offered: adding an app is adding a folder (A3)."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from traitlets.config import Config
 
 from daas_catalogue.facility import Facility, read_apps
-from daas_model.errors import CatalogueProblem, UnknownApp, UnknownMachine
+from daas_model.errors import CatalogueProblem, NeedsProposal, UnknownApp, UnknownMachine
+from daas_model.launch import LaunchRequest
+from daas_model.people import Person
 
 IMAGES = Path(__file__).parents[2] / "images"
 
@@ -75,3 +78,32 @@ def test_a_wrong_machine_in_the_configuration_stops_the_start(images: Path) -> N
     config = Config({"Facility": {"machines_offered": {"small": {"title": "Small", "cpus": 0}}}})
     with pytest.raises(CatalogueProblem, match="cpus"):
         Facility(apps_folder=str(images), config=config)
+
+
+@pytest.mark.parametrize(
+    ("setting", "rights", "allowed"),
+    [
+        pytest.param("everyone", set(), True, id="everyone"),
+        pytest.param("with-right", set(), False, id="no right"),
+        pytest.param("with-right", {"local-contact"}, False, id="another right"),
+        pytest.param("with-right", {"without-proposal"}, True, id="the right"),
+        pytest.param("with-right", {"staff"}, True, id="staff"),
+        pytest.param("nobody", {"staff", "without-proposal"}, False, id="nobody"),
+    ],
+)
+def test_who_may_start_without_a_proposal(setting: str, rights: set[str], allowed: bool) -> None:
+    facility = Facility(apps_folder=str(IMAGES), without_proposal=setting)
+    person = Person("pi", rights=frozenset(rights))
+    request = LaunchRequest(app="jupyterlab", machine="small", proposals=())
+    assert facility.starts_without_proposal(person) is allowed
+    if allowed:
+        facility.check_proposals(person, request)
+    else:
+        with pytest.raises(NeedsProposal, match="without a proposal"):
+            facility.check_proposals(person, request)
+    facility.check_proposals(person, replace(request, proposals=("2026-0142",)))
+
+
+def test_groups_of_the_hub_become_rights_again() -> None:
+    person = Person.of_hub("pi", ["p1", "daas-right-staff"])
+    assert (person.groups, person.rights) == ({"p1"}, {"staff"})
