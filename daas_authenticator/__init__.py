@@ -7,9 +7,11 @@ processes of the portal read the same configuration.
 import logging
 from typing import Any
 
+from daas_model.hosting import Hosting
 
-def configure(c: Any) -> None:
-    """Make the hub sign people in with `DaasAuthenticator`.
+
+def configure(c: Any, hosting: Hosting | None = None) -> None:
+    """Make the hub sign people in with `DaasAuthenticator`, at the addresses of *hosting*.
 
     *c* is the traitlets configuration. The facility still sets `DaasAuthenticator.issuer`,
     `client_id`, `client_secret` and `oauth_callback_url`, and `JUPYTERHUB_CRYPT_KEY` in the
@@ -24,3 +26,23 @@ def configure(c: Any) -> None:
     c.DaasAuthenticator.manage_groups = True
     # Who the provider lets in may see the portal; what she may open is the catalogue's answer.
     c.DaasAuthenticator.allow_all = True
+    if hosting is not None:
+        _keep_logins_apart(c, hosting)
+
+
+def _keep_logins_apart(c: Any, hosting: Hosting) -> None:
+    """Keep the hub's pages and cookies from what sessions, and pages elsewhere, may do."""
+    c.JupyterHub.public_url = hosting.public_url
+    # `__Host-`: no other host, not even one below ours, can plant such a cookie.
+    c.JupyterHub.cookie_host_prefix_enabled = hosting.subdomains
+    c.JupyterHub.tornado_settings = {
+        "cookie_options": {"SameSite": "Lax", **({"secure": True} if hosting.https else {})},
+        "headers": {
+            # Whoever opens a page of the hub in a window keeps no hold of it.
+            "Cross-Origin-Opener-Policy": "same-origin",
+            "X-Content-Type-Options": "nosniff",
+        },
+    }
+    # The proxy, and what stands before it on this machine, say who is behind them.
+    c.JupyterHub.trusted_downstream_ips = ["127.0.0.1", "::1"]
+    c.DaasAuthenticator.portal_url = hosting.portal_path

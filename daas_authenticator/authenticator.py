@@ -24,11 +24,13 @@ from daas_authenticator.handlers import CallbackHandler, LoginHandler, SignInPag
 from daas_authenticator.kept_login import KeptLogin
 from daas_authenticator.login_flow import LoginFlow
 from daas_authenticator.long_links import LongLinks
+from daas_authenticator.own_host import require_own_host
 from daas_authenticator.providers import DEFAULT, Provider
 from daas_authenticator.settings import AuthenticatorSettings
 from daas_authenticator.ways import Ways
 from daas_authenticator.web_errors import web_error
 from daas_model.errors import AccountProblem, Blocked, DaasError, LoginFailed, ProviderUnavailable
+from daas_model.hosting import ONE_ADDRESS
 from daas_model.people import Account, Person
 from daas_model.proposals import Proposal
 
@@ -60,6 +62,8 @@ class DaasAuthenticator(AuthenticatorSettings):
 
         The hub asks once, when it starts: from then on the providers are looked after.
         """
+        if not app.subdomain_host:
+            self.log.warning("Known limit: %s", ONE_ADDRESS)
         if app.public_url:
             self._public_hub = url_path_join(app.public_url, "hub") + "/"
         if self.ways:
@@ -100,6 +104,11 @@ class DaasAuthenticator(AuthenticatorSettings):
         return LoginFailed(
             "You are signed in, but you may not use this portal.", f"Ask {self.support_contact}."
         )
+
+    async def get_authenticated_user(self, handler: Any, data: Any) -> Any:
+        """Return the hub's model of who signed in; nobody signs in below a session's host."""
+        require_own_host(handler)
+        return await super().get_authenticated_user(handler, data)
 
     async def authenticate(
         self, handler: Any, data: Mapping[str, Any] | None = None, **_: Any

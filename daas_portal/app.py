@@ -17,6 +17,7 @@ from traitlets.config import Application
 
 from daas_catalogue.facility import Facility
 from daas_model.errors import DaasError
+from daas_model.hosting import ONE_ADDRESS
 from daas_portal import pages
 from daas_portal.events import Events, Watches
 from daas_portal.hub import HubClient
@@ -70,6 +71,14 @@ class PortalApp(Application):
         Example: `the user office, user.office@facility.example`.
         """,
     ).tag(config=True)
+    session_origins = Unicode(
+        "",
+        help="""The hosts of sessions, as a content security policy writes them; empty where they
+        share the portal's host. The portal's forms may lead there, and cookies follow it.
+
+        Follows `DAAS_PUBLIC_URL` and `DAAS_HOSTING`. Example: `https://*.daas.facility.example`.
+        """,
+    ).tag(config=True)
     aliases = {"config": "PortalApp.config_file"}  # noqa: RUF012  traitlets' own way
 
     def initialize(self, argv: list[str] | None = None) -> None:
@@ -90,7 +99,14 @@ class PortalApp(Application):
     def web_application(self, prefix: str, api_url: str, token: str) -> WebApplication:
         """Return the pages under *prefix*, talking to the hub at *api_url*."""
         hub = HubClient(api_url, token)
-        HubOAuth.instance(cache_max_age=LOGIN_KEPT_SECONDS, cookie_options={"SameSite": "Lax"})
+        apart = bool(self.session_origins)  # then browsers come by https
+        cookies = {"SameSite": "Lax", **({"secure": True} if apart else {})}
+        HubOAuth.instance(
+            cache_max_age=LOGIN_KEPT_SECONDS,
+            cookie_options=cookies,
+            # The hub tells this to sessions only.
+            cookie_host_prefix_enabled=apart,
+        )
         settings: dict[str, Any] = {
             "portal": pages.Portal(
                 facility=self.facility,
@@ -99,13 +115,15 @@ class PortalApp(Application):
                 templates=templates(),
                 title=self.title,
                 notice=self.notice,
-                weaknesses=tuple(self.weaknesses),
+                weaknesses=(*(() if apart else (ONE_ADDRESS,)), *self.weaknesses),
                 support=self.support,
                 prefix=prefix,
+                headers=pages.security_headers(self.session_origins),
             ),
             "watches": Watches(hub, self.facility.apps),
             "cookie_secret": os.urandom(32),
             "xsrf_cookies": True,
+            "xsrf_cookie_kwargs": cookies,
             "log_function": pages.log_request,
         }
         static = str(files("daas_portal") / "static")

@@ -1,6 +1,7 @@
 """One handler per page: parse, ask, render. A GET changes nothing; a POST answers 303."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -20,15 +21,6 @@ from daas_portal.hub import HubClient, HubSession, Refused
 from daas_portal.opening import Opener
 
 log = logging.getLogger("daas_portal")
-
-SECURITY_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
-    "img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "Cache-Control": "no-store",
-}
 
 #: What a page may say after an action, by the word in its address.
 SAID = {
@@ -50,6 +42,21 @@ class Portal:
     weaknesses: tuple[str, ...]
     support: str
     prefix: str
+    headers: Mapping[str, str]
+
+
+def security_headers(session_origins: str) -> dict[str, str]:
+    """Return every page's headers; a form may lead to *session_origins*, as "Open" does."""
+    targets = f"'self' {session_origins}".strip()
+    return {
+        "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+        "img-src 'self' data:; font-src 'self'; connect-src 'self'; "
+        f"form-action {targets}; base-uri 'none'; frame-ancestors 'none'",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "same-origin",
+        "Cache-Control": "no-store",
+    }
 
 
 def log_request(handler: RequestHandler) -> None:
@@ -81,7 +88,7 @@ class Page(HubOAuthenticated, RequestHandler):
 
     def set_default_headers(self) -> None:
         """Load nothing from elsewhere, keep no page, be framed by nobody."""
-        for name, value in SECURITY_HEADERS.items():
+        for name, value in self.portal.headers.items():
             self.set_header(name, value)
 
     async def prepare(self) -> None:

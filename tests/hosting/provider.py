@@ -1,0 +1,29 @@
+"""The demo's identity provider at a port of its own, for a hub that has another address."""
+
+import asyncio
+import os
+
+from daas_demo import provider_app
+from daas_demo.provider import serve
+from daas_demo.provider_settings import ProviderSettings
+
+HUB = os.environ["DAAS_PUBLIC_URL"]
+
+
+class Elsewhere(ProviderSettings):
+    """The demo's settings, but for where the hub is."""
+
+    @property
+    def redirect_uri(self) -> str:
+        """The only address that logins are answered to."""
+        return f"{HUB}hub/oauth_callback"
+
+
+if __name__ == "__main__":
+    # The demo's form leads to the demo's own host; this one to the hub's.
+    policy = provider_app._HEADERS["Content-Security-Policy"]
+    origin = "/".join(HUB.split("/")[:3])
+    provider_app._HEADERS["Content-Security-Policy"] = policy.replace(
+        "form-action 'self'", f"form-action 'self' {origin}"
+    )
+    asyncio.run(serve(Elsewhere.from_environment(os.environ)))
