@@ -135,7 +135,7 @@ class PortalApp(Application):
                 (f"{prefix}stop/?", pages.Stop),
                 (f"{prefix}sessions/([a-z0-9-]+)/?", pages.Session),
                 (f"{prefix}events/?", Events),
-                (f"{prefix}apps/([^/]+)/icon", pages.Icon),
+                (f"{prefix}apps/([^/]+)/icon/?", pages.Icon),
                 (f"{prefix}static/(.*)", pages.Static, {"path": static}),
                 (f"{prefix}oauth_callback", pages.Callback),
                 (".*", pages.NotFound),

@@ -13,8 +13,8 @@ from collections import defaultdict
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-TESTS = "tests/authenticator"
-THROUGH_A_PLAIN_HUB = f"{TESTS}/test_attacks.py"
+TESTS = ("tests/authenticator", "tests/hosting")
+THROUGH_A_PLAIN_HUB = ("tests/authenticator/test_attacks.py",)
 WHAT = {
     1: "forged or planted answer",
     2: "mix-up of two providers",
@@ -27,6 +27,8 @@ WHAT = {
     9: "names that collide or deceive",
     10: "rights by another's claim",
     11: "planted session",
+    18: "page of another's session",
+    19: "cookies planted by a neighbour",
     21: "markup in names",
     22: "words in the answer's address",
     23: "tokens on pages and in logs",
@@ -42,7 +44,7 @@ WHAT = {
 Tally = dict[int, tuple[int, int]]
 
 
-def tried(attacked: str, tests: str) -> Tally:
+def tried(attacked: str, tests: tuple[str, ...]) -> Tally:
     """Return by row how many attacks *attacked* withstood, and how many there were."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
@@ -55,7 +57,7 @@ def tried(attacked: str, tests: str) -> Tally:
                 "-k",
                 "test_attack_",
                 f"--junitxml={report}",
-                tests,
+                *tests,
             ],
             env={**os.environ, "ATTACKED": attacked},
             stdout=subprocess.DEVNULL,

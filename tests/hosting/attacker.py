@@ -85,5 +85,5 @@ def open_lab(page: Page, portal: str) -> str:
     """Start the attacker's JupyterLab by the portal's own page; return the session's address."""
     page.goto(f"{portal}open?app=jupyterlab")
     page.get_by_role("main").get_by_role("button").click()
-    page.locator("#jp-main-dock-panel").wait_for()
+    page.wait_for_url("**/lab**", wait_until="commit")
     return page.url.partition("/lab")[0] + "/"

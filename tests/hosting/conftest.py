@@ -55,3 +55,9 @@ def visit(chromium: Browser) -> Iterator[Visit]:
     yield open_page
     for context in contexts:
         context.close()
+
+
+def choose(page: Page, who: str, wait_for: str = "main h1") -> None:
+    """Press the provider's button for *who*, and wait for the page behind it."""
+    page.locator(f"button[name=person][value={who}]").click()
+    page.locator(wait_for).wait_for()

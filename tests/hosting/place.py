@@ -60,6 +60,7 @@ class Place:
     hosting: str
     sessions: str = DOMAIN
     port: int = field(default_factory=free_port)
+    http_port: int = field(default_factory=free_port)
     hub_port: int = field(default_factory=free_port)
     provider_port: int = field(default_factory=free_port)
     running: "list[subprocess.Popen[bytes]]" = field(default_factory=list)
@@ -120,7 +121,7 @@ class Place:
             "DAAS_HOSTING": self.hosting,
             "DAAS_PUBLIC_URL": self.url,
             "DAAS_SESSIONS_URL": "" if self.sessions == DOMAIN else self._sessions_url,
-            "PYTHONPATH": str(REPOSITORY),
+            "PYTHONPATH": os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")]),
         }
         environment = {**hub_environment(self.hub_port, self.folder, run), **own}
         self._start_provider(environment)
@@ -134,6 +135,13 @@ class Place:
             process.terminate()
             process.wait(20)
         shutil.rmtree(run_folder(self.folder), ignore_errors=True)
+
+    def logged(self, words: str, since: int) -> bool:
+        """Tell whether the log says *words* after its first *since* characters, or soon does."""
+        until = time.monotonic() + 5
+        while words not in self.log[since:] and time.monotonic() < until:
+            time.sleep(0.05)
+        return words in self.log[since:]
 
     def ask(self, path: str, host: str = DOMAIN, **headers: str) -> tuple[int, dict[str, str]]:
         """Ask nginx for *path* under *host*; return status and headers (names in small letters)."""
@@ -165,7 +173,7 @@ class Place:
             ("https://daas.facility.example$", f"https://{DOMAIN}:{self.port}$"),
             ("*.daas.facility.example", f"*.{self.sessions}"),
             ("daas.facility.example", DOMAIN),
-            ("listen 80;", f"listen 127.0.0.1:{free_port()};"),
+            ("listen 80;", f"listen 127.0.0.1:{self.http_port};"),
             ("listen 443 ssl", f"listen 127.0.0.1:{self.port} ssl"),
             ("/etc/ssl/daas", str(self.folder)),
             ("location /user/", f"location {self.base}user/"),
