@@ -7,6 +7,8 @@ in it can be relied upon.
 import json
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Page
@@ -68,8 +70,9 @@ window.attack = async (way) => {
 TOKEN = re.compile(r"201 [0-9a-f]{20,}")
 
 
-def set_trap(folder: Path, hub: str, victim: str, attacker: str = "coproposer") -> None:
-    """Put the page into *attacker*'s home, below *folder*, for the hub at *hub*."""
+@contextmanager
+def trap_set(folder: Path, hub: str, victim: str, attacker: str = "coproposer") -> Iterator[None]:
+    """Have the page in *attacker*'s home, below *folder*, for the hub at *hub*."""
     home = folder / "homes" / attacker
     page = TRAP.replace("HUB,", f"{json.dumps(hub)},").replace("PERSON", json.dumps(victim))
     jupyter = home / ".jupyter"
@@ -77,8 +80,12 @@ def set_trap(folder: Path, hub: str, victim: str, attacker: str = "coproposer") 
     (jupyter / "jupyter_server_config.py").write_text(CONFIG, "utf-8")
     (home / "trap.html").write_text(page, "utf-8")
     owner = home.stat()
-    for path in (jupyter, jupyter / "jupyter_server_config.py", home / "trap.html"):
+    files = (jupyter / "jupyter_server_config.py", home / "trap.html")
+    for path in (jupyter, *files):
         os.chown(path, owner.st_uid, owner.st_gid)
+    yield
+    for path in files:
+        path.unlink()
 
 
 def open_lab(page: Page, portal: str) -> str:

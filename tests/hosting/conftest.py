@@ -39,10 +39,23 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+#: Sends the form of each session's "Stop", as a click does.
+STOP = """async () => {
+  for (const form of document.querySelectorAll("form.stop")) {
+    const body = new URLSearchParams(new FormData(form));
+    await fetch(form.action, {method: "POST", body, redirect: "manual"});
+  }
+}"""
+
+
 @pytest.fixture
 def visit(chromium: Browser) -> Iterator[Visit]:
-    """Return a function that opens a browser of its own at an address."""
+    """Return a function that opens a browser of its own at a page of a portal.
+
+    Whatever ran for who signed in there is ended afterwards.
+    """
     contexts: list[BrowserContext] = []
+    portals: list[str] = []
 
     def open_page(url: str, **options: Any) -> Page:
         context = chromium.new_context(ignore_https_errors=True, **options)
@@ -50,10 +63,14 @@ def visit(chromium: Browser) -> Iterator[Visit]:
         contexts.append(context)
         page = context.new_page()
         page.goto(url)
+        portals.append(url.partition("/open")[0])
         return page
 
     yield open_page
-    for context in contexts:
+    for context, portal in zip(contexts, portals, strict=True):
+        page = context.new_page()
+        page.goto(portal)
+        page.evaluate(STOP)
         context.close()
 
 

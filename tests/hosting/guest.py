@@ -66,3 +66,9 @@ class Guest(Visitor):
                 answer = await self.get(answer.url)
         assert answer.status == 200
         return answer.url
+
+    async def stop(self, session: str) -> None:
+        """Press the button that ends *session*."""
+        page = await self.get(self._place.portal)
+        form = {"_xsrf": hidden_fields(page.text)["_xsrf"], "session": session}
+        assert (await self.post(f"{self._place.portal}stop", form)).status == 200

@@ -121,6 +121,7 @@ async def test_both_apps_open_on_the_persons_host_with_and_without_a_slash(
             old = await pi.get(f"{somewhere.url}user/pi/{app}-2026-0142/")
             assert old.status == 200
             assert old.url.partition("?")[0] == address
+            await pi.stop(f"{app}-2026-0142")
 
 
 FORGED = {

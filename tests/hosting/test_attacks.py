@@ -1,38 +1,50 @@
 """What a page of one person's session can do to another person: nothing, on sub-domains."""
 
 import re
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page
 
 from tests.conftest import Demo
-from tests.hosting.attacker import TOKEN, open_lab, set_trap
+from tests.hosting.attacker import TOKEN, open_lab, trap_set
 from tests.hosting.conftest import Visit, choose
 from tests.hosting.place import DOMAIN, Place
 
 pytestmark = pytest.mark.browser
 
 
-def trapped(visit: Visit, hub: str, folder: Any) -> Page:
-    """Let pi, who is signed in, open a page that coproposer's session serves."""
-    portal = f"{hub}services/portal/"
-    set_trap(folder, hub, victim="pi")
-    attacker = visit(portal)
-    choose(attacker, "coproposer")
-    session = open_lab(attacker, portal)
-    victim = visit(portal)
-    choose(victim, "pi")
-    victim.goto(f"{session}trap")
-    assert victim.title() == "trap"
-    return victim
+Trapped = Callable[..., tuple[Page, Page]]
+
+
+@pytest.fixture
+def trapped(visit: Visit) -> Iterator[Trapped]:
+    """Return a function: the attacker's page, and the victim's, who looks at the trap."""
+    with ExitStack() as traps:
+
+        def set_and_look(hub: str, folder: Path, *, signed_in: bool = True) -> tuple[Page, Page]:
+            portal = f"{hub}services/portal/"
+            traps.enter_context(trap_set(folder, hub, victim="pi"))
+            attacker = visit(portal)
+            choose(attacker, "coproposer")
+            session = open_lab(attacker, portal)
+            victim = visit(portal)
+            if signed_in:
+                choose(victim, "pi")
+            victim.goto(f"{session}trap")
+            assert victim.title() == "trap"
+            return attacker, victim
+
+        yield set_and_look
 
 
 WAYS = ("fetched", "own", "framed", "opened")
 
 
-def test_attack_18_a_page_of_anothers_session_gets_no_token(visit: Visit, place: Place) -> None:
-    page = trapped(visit, place.url, place.folder)
+def test_attack_18_a_page_of_anothers_session_gets_no_token(trapped: Trapped, place: Place) -> None:
+    _attacker, page = trapped(place.url, place.folder)
     assert DOMAIN in page.url
     for way in WAYS:
         said = page.evaluate("(way) => attack(way)", way)
@@ -43,9 +55,11 @@ def test_attack_18_a_page_of_anothers_session_gets_no_token(visit: Visit, place:
     assert "stolen" not in made.content()
 
 
-def test_the_same_page_makes_a_token_where_all_share_one_address(visit: Visit, demo: Demo) -> None:
+def test_the_same_page_makes_a_token_where_all_share_one_address(
+    trapped: Trapped, demo: Demo
+) -> None:
     """The known limit of `DAAS_HOSTING=paths`; it shows that the attack is a real one."""
-    page = trapped(visit, f"{demo.url}/", demo.folder)
+    _attacker, page = trapped(f"{demo.url}/", demo.folder)
     assert TOKEN.fullmatch(page.evaluate("(way) => attack(way)", "fetched"))
 
 
@@ -58,6 +72,7 @@ PLANT = """([cookies, domain]) => {
   for (const {name, value, path} of cookies)
     for (const place of new Set([path, "/", "/hub/", "/services/portal/"]))
       document.cookie = `${name}=${value}; Domain=${domain}; Path=${place}; Secure`;
+  return document.cookie;  // which waits until all are stored
 }"""
 
 SEND = """([action, fields]) => new Promise((resolve) => {
@@ -92,9 +107,9 @@ def planted(victim: Page, attacker: Page, place: Place) -> list[str]:
 
 
 def test_attack_19_cookies_planted_by_another_session_sign_nobody_in(
-    visit: Visit, place: Place
+    trapped: Trapped, place: Place
 ) -> None:
-    attacker, victim = two_people(visit, place, victim_signs_in=False)
+    attacker, victim = trapped(place.url, place.folder, signed_in=False)
     taken = planted(victim, attacker, place)
     assert {"_xsrf", "service-portal", "jupyterhub-hub-login"} <= set(taken)
     assert not [name for name in taken if name.startswith("__Host-")]
@@ -105,9 +120,9 @@ def test_attack_19_cookies_planted_by_another_session_sign_nobody_in(
 
 
 def test_attack_19_a_form_of_another_session_with_planted_cookies_changes_nothing(
-    visit: Visit, place: Place
+    trapped: Trapped, place: Place
 ) -> None:
-    attacker, victim = two_people(visit, place, victim_signs_in=True)
+    attacker, victim = trapped(place.url, place.folder)
     planted(victim, attacker, place)
     known = {c["value"] for c in attacker.context.cookies() if c["name"] == "_xsrf"}
     assert known
@@ -132,9 +147,9 @@ CONNECT = """(address) => new Promise((resolve) => {
 
 
 def test_attack_19_another_session_opens_no_web_socket_with_a_persons_cookies(
-    visit: Visit, place: Place
+    trapped: Trapped, place: Place
 ) -> None:
-    _attacker, victim = two_people(visit, place, victim_signs_in=True)
+    _attacker, victim = trapped(place.url, place.folder)
     trap = victim.url
     for app, path in (("pymca", "rfb"), ("jupyterlab", "api/events/subscribe")):
         victim.goto(f"{place.portal}open?app={app}&proposal=2026-0142")
@@ -145,17 +160,3 @@ def test_attack_19_another_session_opens_no_web_socket_with_a_persons_cookies(
         assert victim.evaluate(CONNECT, session) == "open"
         victim.goto(trap)
         assert victim.evaluate(CONNECT, session) == "refused"
-
-
-def two_people(visit: Visit, place: Place, *, victim_signs_in: bool) -> tuple[Page, Page]:
-    """Return the attacker's page and the victim's, who looks at the attacker's trap."""
-    set_trap(place.folder, place.url, victim="pi")
-    attacker = visit(place.portal)
-    choose(attacker, "coproposer")
-    session = open_lab(attacker, place.portal)
-    victim = visit(place.portal)
-    if victim_signs_in:
-        choose(victim, "pi")
-    victim.goto(f"{session}trap")
-    assert victim.title() == "trap"
-    return attacker, victim
