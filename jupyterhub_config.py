@@ -36,7 +36,7 @@ if "DAAS_PROXY" in os.environ:
 c.Facility.apps_folder = os.environ.get("DAAS_APPS", str(here / "images"))
 c.DaasSpawner.session_environment = os.environ.get("DAAS_ENVIRONMENT", str(here / ".session-env"))
 
-daas_authenticator.configure(c, hosting)
+daas_authenticator.configure(c, hosting, state_folder=state)
 daas_spawner.configure(c, hosting, run_folder=run, state_folder=state)
 daas_portal.configure(c, hosting, config_file=Path(__file__))
 

@@ -8,50 +8,54 @@ binds them to the hub's interface.
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 from jupyterhub.spawner import SpawnException
 from jupyterhub.utils import url_path_join
 from traitlets import TraitError
 
-from daas_authenticator import names, portal_redirects
+from daas_authenticator import names
 from daas_authenticator.accounts.lookup import resolve_account
-from daas_authenticator.client import Identity, OpenIDClient, Renewed
+from daas_authenticator.audit import Audit
+from daas_authenticator.client import Identity, OpenIDClient
+from daas_authenticator.database.engine import Database
 from daas_authenticator.discovery import is_safe_url
 from daas_authenticator.fetch import Fetch
-from daas_authenticator.handlers import CallbackHandler, LoginHandler, SignInPage, SignOutHandler
 from daas_authenticator.kept_login import KeptLogin
-from daas_authenticator.login_flow import LoginFlow
-from daas_authenticator.long_links import LongLinks
+from daas_authenticator.links.admission import Admission
+from daas_authenticator.links.linking import Linking
+from daas_authenticator.links.people import People
+from daas_authenticator.links.store import LinkStore
+from daas_authenticator.login_flow import LoginFlow, Purpose
+from daas_authenticator.logins.beginning import by_her_token, not_her_own, stands
+from daas_authenticator.logins.notices import Grace, public_sentence
+from daas_authenticator.logins.register import Register
+from daas_authenticator.logins.store import LoginStore
+from daas_authenticator.logins.sweep import Sweep
 from daas_authenticator.own_host import require_own_host
 from daas_authenticator.providers import DEFAULT, Provider
+from daas_authenticator.renewal import Renewals
+from daas_authenticator.routes import handlers
 from daas_authenticator.settings import AuthenticatorSettings
 from daas_authenticator.ways import Ways
 from daas_authenticator.web_errors import web_error
-from daas_model.errors import AccountProblem, Blocked, DaasError, LoginFailed, ProviderUnavailable
+from daas_model.errors import Blocked, LoginFailed, PeopleUnavailable
 from daas_model.hosting import ONE_ADDRESS
 from daas_model.people import Account, Person
 from daas_model.proposals import Proposal
-
-_ID = "(?P<provider>[a-z][a-z0-9-]{0,31})"
 
 
 class DaasAuthenticator(AuthenticatorSettings):
     """Signs people in at the facility's OpenID providers and knows their local account."""
 
-    login_handler = LoginHandler
-    callback_handler = CallbackHandler
-    logout_handler = SignOutHandler
-
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._ways: Ways | None = None
         self._watch: asyncio.Task[None] | None = None
+        self._sweeping: asyncio.Task[None] | None = None
         self._public_hub = ""
-        self._refreshes: dict[str, asyncio.Task[Any]] = {}
-        # Logins that the provider has ended: what runs goes on, nothing new starts.
-        self._ended: set[str] = set()
+        self.renewals = Renewals(self)
         # Made now, so that settings that cannot work stop the hub's start, not a session's.
         self._accounts = self.make_account_source(self.identity_now, self.validate_username)
 
@@ -60,7 +64,7 @@ class DaasAuthenticator(AuthenticatorSettings):
     def get_handlers(self, app: Any) -> list[tuple[Any, ...]]:
         """Return the pages of a login, and those that lead to the portal.
 
-        The hub asks once, when it starts: from then on the providers are looked after.
+        The hub asks once, when it starts: from then on providers and people are looked after.
         """
         if not app.subdomain_host:
             self.log.warning("Known limit: %s", ONE_ADDRESS)
@@ -69,16 +73,10 @@ class DaasAuthenticator(AuthenticatorSettings):
         if self.ways:
             self._check_public_hub()
             self._watch = asyncio.ensure_future(self.ways.look_after(self.provider_check_seconds))
-        links = {"long_links": LongLinks()}
-        return [
-            (r"/login", SignInPage),
-            (r"/oauth_login", self.login_handler, links),
-            (r"/oauth_callback", self.callback_handler, links),
-            (f"/oidc/{_ID}/login", self.login_handler, links),
-            (f"/oidc/{_ID}/callback", self.callback_handler, links),
-            (r"/logout", self.logout_handler),
-            *portal_redirects.HANDLERS,
-        ]
+        # Pages and sessions ask for what somebody should read, whatever page it is.
+        app.template_vars["daas_notices"] = lambda user: self.notices_for(user) if user else []
+        self._sweeping = asyncio.ensure_future(self.sweep.run(self.sweep_seconds))
+        return handlers()
 
     def login_url(self, base_url: str) -> str:
         """Return where a login begins: at the one provider, or on the page with all of them."""
@@ -91,13 +89,34 @@ class DaasAuthenticator(AuthenticatorSettings):
 
     def validate_username(self, username: str) -> bool:
         """Tell whether *username* can be a person here."""
-        return names.is_local_name(username) and username not in self.reserved_names
+        fits = names.is_local_name(username, self.name_pattern)
+        return fits and username not in self.reserved_names
 
     def check_blocked_users(self, username: str, authentication: Any = None) -> bool:
         """Return True, or raise `Blocked` with whom to ask."""
         if not super().check_blocked_users(username, authentication):
             raise Blocked("You may not use the portal for now.", f"Ask {self.support_contact}.")
         return True
+
+    async def check_not_blocked(self, name: str) -> None:
+        """Raise `Blocked` for a name of `blocked_users` or of `daas people block`."""
+        self.check_blocked_users(name)
+        await self.people.check_not_blocked(name)
+
+    async def blocked_names(self) -> frozenset[str]:
+        """Return who may not come in now, by `blocked_users` or by `daas people block`."""
+        found = await self.people.ask(self.people.store.blocked)
+        now = time.time()
+        return frozenset(self.blocked_users) | {name for name, at in found.items() if at <= now}
+
+    def notices_for(self, user: Any) -> list[str]:
+        """Return the sentences that *user* should read on every page just now."""
+        coming = self.sweep.notices.get(user.name)
+        public = self.register.public_until(user.name)
+        return [
+            *([coming.sentence(self.support_contact)] if coming else []),
+            *([public_sentence(public)] if public else []),
+        ]
 
     def not_allowed(self) -> LoginFailed:
         """Return the error for somebody whom `allowed_users` or `allowed_groups` leave out."""
@@ -111,37 +130,37 @@ class DaasAuthenticator(AuthenticatorSettings):
         return await super().get_authenticated_user(handler, data)
 
     async def authenticate(
-        self, handler: Any, data: Mapping[str, Any] | None = None, **_: Any
+        self,
+        handler: Any,  # noqa: ARG002  the hub's signature
+        data: Mapping[str, Any] | None = None,
+        **_: Any,
     ) -> dict[str, Any]:
         """Return the hub's model of who signed in. Raises `DaasError`; the callback shows it."""
         assert data is not None
         flow: LoginFlow = data["flow"]
-        client = self.ways.client(flow.provider)
-        identity = await client.sign_in(data["code"], flow, self._redirect_uri_of(client.provider))
-        model = await self._auth_model(identity)
-        await self._check_owner(handler, model["name"], identity)
-        self._ended.discard(model["name"])
+        identity = await self.identity_of(flow, data["code"])
+        model = await self.auth_model(identity, data.get("public", False))
+        if await self.admission.settle(model["name"], identity):
+            self.log.info("The name %s belongs to an identity of %s.", model["name"], flow.provider)
+        self.renewals.stands_again(model["name"])
         return model
 
     async def refresh_user(self, user: Any, handler: Any = None, **_: Any) -> bool | dict[str, Any]:
-        """Return the fresh model, True while the provider is silent, False to sign in again.
+        """Return the fresh model, True while nothing changed, False to sign in again.
 
-        Somebody who was blocked meanwhile gets no answer but that.
+        The hub asks at every request, the provider is asked every `renewal_seconds`. Somebody
+        who was blocked meanwhile gets no page but one that says so.
         """
-        if handler is not None and not hasattr(handler, "_token_authenticated"):
-            # The hub (6.1) reads this when a login ends, and not every handler has set it.
-            handler._token_authenticated = False
         try:
-            self.check_blocked_users(user.name)
+            if handler is not None and not await stands(handler, user, self.register):
+                return False
+            return await self.renewals.refresh(user, at_once=not_her_own(handler, user))
         except Blocked as error:
+            if by_her_token(handler, user):
+                return True  # her sessions and scripts end with the sweep's grace, by its hand
             raise web_error(error, self.log) from None
-        # Two requests at once must not use one refresh token twice: providers take that for theft.
-        task = self._refreshes.get(user.name)
-        if task is None:
-            task = asyncio.ensure_future(self._refresh(user))
-            self._refreshes[user.name] = task
-            task.add_done_callback(lambda _done: self._refreshes.pop(user.name, None))
-        return await asyncio.shield(task)
+        except PeopleUnavailable as error:
+            raise web_error(error, self.log) from None
 
     def pre_spawn_start(self, user: Any, spawner: Any) -> None:  # noqa: ARG002
         """Refuse a start for somebody whose login the provider has ended.
@@ -149,7 +168,7 @@ class DaasAuthenticator(AuthenticatorSettings):
         The hub re-checks a login before each start but goes on with a stale one when somebody
         else, here the portal, asks for it.
         """
-        if user.name in self._ended:
+        if self.renewals.has_ended(user.name):
             raise SpawnException(
                 "Your login has ended. Sign out, sign in again and start the session once more.",
                 reason="login-ended",
@@ -192,16 +211,71 @@ class DaasAuthenticator(AuthenticatorSettings):
 
     async def authorization_url(self, flow: LoginFlow) -> str:
         """Return where to send the browser for *flow*."""
-        client = await self.ways.working_client(flow.provider)
+        client = await self.ways.working_client(flow.provider, flow.purpose is Purpose.LINK)
         return await client.authorization_url(
             flow, self._redirect_uri_of(client.provider), self.extra_authorize_params
         )
 
     async def check_answer(self, flow: LoginFlow, issuer: str | None) -> None:
         """Raise `LoginFailed` when the answer's `iss` is another provider's (RFC 9207)."""
-        await self.ways.client(flow.provider).check_answer(issuer)
+        await self.ways.client(flow.provider, flow.purpose is Purpose.LINK).check_answer(issuer)
+
+    async def identity_of(self, flow: LoginFlow, code: str) -> Identity:
+        """Return who signed in at the provider, verified. Raises `DaasError`."""
+        client = self.ways.client(flow.provider, flow.purpose is Purpose.LINK)
+        return await client.sign_in(code, flow, self._redirect_uri_of(client.provider))
+
+    async def check_belongs(self, identity: Identity, name: str) -> None:
+        """Raise `LoginFailed` unless *identity* is linked to *name*."""
+        link = await self.people.link_of(identity.issuer, identity.subject)
+        if link is None or link.name != name:
+            raise LoginFailed(
+                "You signed in as somebody else just now.",
+                "Begin again, and sign in with the identity that you came with.",
+            )
 
     # -- inside ---------------------------------------------------------------------------
+
+    @cached_property
+    def database(self) -> Database:
+        """The authenticator's own database."""
+        return Database(self.people_database)
+
+    @cached_property
+    def people(self) -> People:
+        """The people who have a name here, and their identities."""
+        return People(LinkStore(self.database), self.support_contact)
+
+    @cached_property
+    def register(self) -> Register:
+        """The browsers that are signed in."""
+        return Register(LoginStore(self.database), self.people)
+
+    @cached_property
+    def sweep(self) -> Sweep:
+        """What ends the sessions of those who may not have them any more."""
+        grace = Grace(self.blocked_grace_seconds, self.refused_grace_seconds)
+        return Sweep(self, self.parent, grace)
+
+    @cached_property
+    def linking(self) -> Linking:
+        """What people are about to link."""
+        return Linking()
+
+    @cached_property
+    def audit(self) -> Audit:
+        """The record of what is done to accounts."""
+        return Audit(self.audit_file)
+
+    @cached_property
+    def admission(self) -> Admission:
+        """What decides which name an identity has."""
+        return Admission(self.people, self._claimed_name, self.support_contact)
+
+    def _claimed_name(self, identity: Identity) -> str:
+        provider = identity.provider
+        claim = self.username_claim if provider.id == DEFAULT else provider.username_claim
+        return names.local_name(identity.claims, claim, self.reserved_names, self.name_pattern)
 
     def _make_client(self, provider: Provider) -> OpenIDClient:
         fetch = Fetch(self.provider_timeout_seconds, provider.ca_bundle, provider.proxy)
@@ -219,46 +293,15 @@ class DaasAuthenticator(AuthenticatorSettings):
                 "(http on this machine only): identity providers answer there"
             )
 
-    async def _refresh(self, user: Any) -> bool | dict[str, Any]:
-        kept = KeptLogin.from_state(await user.get_auth_state() if self.enable_auth_state else None)
-        client = kept and self.ways.client_of(kept.provider, kept.issuer)
-        if not kept or not client:
-            return await self._end(user, kept, "nothing that could be asked is kept")
-        unchanged: bool | dict[str, Any] = True
-        try:
-            identity = await client.refresh(kept.tokens, kept.subject, kept.nonce)
-            model = await self._auth_model(identity)
-            if model["name"] != user.name:
-                raise LoginFailed("Your name has changed.", detail="refresh: another name")
-        except ProviderUnavailable as error:
-            if isinstance(error, Renewed):
-                # A provider that rotates has spent the old ones: these are kept in any case.
-                kept = replace(kept, tokens=error.tokens)
-                unchanged = {"name": user.name, "groups": None, "auth_state": kept.to_state()}
-            if time.time() - kept.confirmed_at > self.grace_seconds:
-                self._ended.add(user.name)
-                self.log.warning("Login of %s ended, its grace is over", user.name)
-                return False
-            self.log.warning("Login of %s kept, %s: %s", user.name, error.code, error.detail)
-            return unchanged
-        except DaasError as error:
-            return await self._end(user, kept, f"{error.code}: {error.detail}")
-        self._ended.discard(user.name)
-        return model
+    async def auth_model(self, identity: Identity, public: bool = False) -> dict[str, Any]:
+        """Return the hub's model, with the stock hooks run and only what we need kept.
 
-    async def _end(self, user: Any, kept: KeptLogin | None, why: str) -> bool:
-        """End the login of *user* for good: a provider that changes its mind does not revive it."""
-        self.log.warning("Login of %s ended, %s", user.name, why)
-        self._ended.add(user.name)
-        if kept:
-            await user.save_auth_state(kept.without_tokens())
-        return False
-
-    async def _auth_model(self, identity: Identity) -> dict[str, Any]:
-        """Return the hub's model, with the stock hooks run and only what we need kept."""
+        On a *public* computer, and while she is signed in on one, nobody is an administrator:
+        rights are a person's, not a browser's. Raises `DaasError` when this person may not come in.
+        """
         provider = identity.provider
-        claim = self.username_claim if provider.id == DEFAULT else provider.username_claim
-        name = names.local_name(identity.claims, claim, self.reserved_names)
+        name = await self.admission.name_of(identity)
+        await self.check_not_blocked(name)
         state = KeptLogin.of(identity).to_state()
         # For the moment all claims: hooks and groups are read from them.
         state[self.user_auth_state_key] = dict(identity.claims)
@@ -269,29 +312,13 @@ class DaasAuthenticator(AuthenticatorSettings):
         model = await self._apply_managed_groups(await self.update_auth_model(model))
         if not provider.makes_admins and name not in self.admin_users:
             model["admin"] = False  # a group of that name there is not the group of that name here
-        self.check_blocked_users(name, model)
+        if public or self.register.public_until(name):
+            model["admin"] = False
         if not self.allow_all and not await self.check_allowed(name, model):
             raise self.not_allowed()
         # Groups may be read from any claim; what the hub's database keeps is the result.
         model["auth_state"].pop(self.user_auth_state_key, None)
         return model
-
-    async def _check_owner(self, handler: Any, name: str, identity: Identity) -> None:
-        """Refuse *name* to another person than the one that got it first.
-
-        Names can be given up and taken again at a provider, and two providers can give the same
-        one to two people; files and sessions stay here.
-        """
-        user = handler.find_user(name)
-        known = await user.get_auth_state() if user else None
-        # A provider that was moved to another address takes its people along.
-        if not known or known.get("issuer") not in self.ways.issuers:
-            return
-        if (known["issuer"], known["sub"]) != (identity.issuer, identity.subject):
-            raise AccountProblem(
-                f"The name {name} belongs to somebody else who signed in here before.",
-                detail=f"{name}: another sub or issuer",
-            )
 
     async def get_user_groups(self, auth_state: dict[str, Any]) -> set[str]:
         """Return the groups in the provider's claim; none when the claim is missing."""

@@ -7,11 +7,12 @@ only, so that one setting of proxy and certificates serves every call.
 import base64
 import json
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote_plus, urlencode
 
+from joserfc.jwk import Key
 from tornado.httputil import url_concat
 
 from daas_authenticator.discovery import KeyCache, ProviderMetadata, discovery_url, parse_metadata
@@ -19,8 +20,11 @@ from daas_authenticator.fetch import Answer, silent
 from daas_authenticator.id_token import Expected, UnknownKey, verify_id_token
 from daas_authenticator.kept import Kept
 from daas_authenticator.login_flow import LoginFlow
+from daas_authenticator.logins.logout_token import LogoutNotice, verify_logout_token
 from daas_authenticator.providers import Provider
 from daas_model.errors import LoginFailed, ProviderUnavailable
+
+Verified = TypeVar("Verified")
 
 # A provider that asks us to come back later has not refused anybody.
 _COME_BACK_LATER = frozenset({408, 425, 429})
@@ -42,13 +46,18 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A verified person of one provider: (issuer, subject) is who; *claims* say the rest."""
+    """A verified person of one provider: (issuer, subject) is who; *claims* say the rest.
+
+    *login_claims* are those of the ID token of a login: when and how she signed in, and the
+    provider's name for it. They are empty at a refresh.
+    """
 
     provider: Provider
     subject: str
     nonce: str
     claims: Mapping[str, Any] = field(repr=False)
     tokens: Tokens
+    login_claims: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def issuer(self) -> str:
@@ -89,6 +98,7 @@ class OpenIDClient:
             {
                 **extra,
                 **self.provider.authorize_params,
+                **flow.wanted_from_provider,
                 "response_type": "code",
                 "client_id": self.provider.client_id,
                 "redirect_uri": redirect_uri,
@@ -98,6 +108,16 @@ class OpenIDClient:
                 "code_challenge": flow.challenge,
                 "code_challenge_method": "S256",
             },
+        )
+
+    async def end_session_endpoint(self) -> str:
+        """Return where a browser ends its login at the provider; empty when it cannot."""
+        return (await self.metadata()).end_session_endpoint if self.provider.ends_login else ""
+
+    async def logout_notice(self, token: str) -> LogoutNotice:
+        """Return whose login the provider says has ended (Back-Channel Logout 1.0, 2.6)."""
+        return await self._by_keys(
+            lambda keys, expected: verify_logout_token(token, keys, expected, time.time()), None
         )
 
     async def check_answer(self, issuer: str | None) -> None:
@@ -122,8 +142,9 @@ class OpenIDClient:
         )
         claims = await self._verified(tokens.id_token, flow.nonce)
         if self.provider.claims_from == "id_token":
-            return Identity(self.provider, claims["sub"], flow.nonce, claims, tokens)
-        return await self.identify(tokens, claims["sub"], flow.nonce)
+            return Identity(self.provider, claims["sub"], flow.nonce, claims, tokens, claims)
+        identity = await self.identify(tokens, claims["sub"], flow.nonce)
+        return replace(identity, login_claims=claims)
 
     async def refresh(self, tokens: Tokens, subject: str, nonce: str) -> Identity:
         """Return what the provider says today of *subject*, with the tokens it is known by now.
@@ -186,15 +207,22 @@ class OpenIDClient:
         return claims
 
     async def _verified(self, id_token: object, nonce: str | None) -> Mapping[str, Any]:
+        return await self._by_keys(
+            lambda keys, expected: verify_id_token(id_token, keys, expected, time.time()), nonce
+        )
+
+    async def _by_keys(
+        self, verify: Callable[[Sequence[Key], Expected], Verified], nonce: str | None
+    ) -> Verified:
+        """Return what *verify* says with the provider's keys, once more with fresh ones."""
         metadata = await self.metadata()
         expected = Expected(
             metadata.issuer, self.provider.client_id, metadata.signing_algorithms, nonce
         )
         try:
-            return verify_id_token(id_token, await self._keys.current(), expected, time.time())
+            return verify(await self._keys.current(), expected)
         except UnknownKey:
-            keys = await self._keys.after_rotation()
-            return verify_id_token(id_token, keys, expected, time.time())
+            return verify(await self._keys.after_rotation(), expected)
 
     async def _token_request(self, form: dict[str, str], kept: Tokens | None = None) -> Tokens:
         metadata = await self.metadata()

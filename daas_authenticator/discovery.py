@@ -39,6 +39,7 @@ class ProviderMetadata:
     signing_algorithms: frozenset[str]
     basic_client_auth: bool
     sends_issuer: bool  # RFC 9207: the answer to the browser names its issuer
+    end_session_endpoint: str  # RP-Initiated Logout 1.0; empty when there is none
 
 
 def discovery_url(issuer: str) -> str:
@@ -83,6 +84,7 @@ def parse_metadata(
     methods = document.get("code_challenge_methods_supported")
     if methods is not None and "S256" not in _texts(methods, ()):
         raise _unusable("it offers PKCE without S256")
+    ending = str(document.get("end_session_endpoint", ""))
     return ProviderMetadata(
         issuer=issuer,
         authorization_endpoint=document["authorization_endpoint"],
@@ -93,6 +95,7 @@ def parse_metadata(
         basic_client_auth="client_secret_basic"
         in _texts(document.get("token_endpoint_auth_methods_supported"), ("client_secret_basic",)),
         sends_issuer=document.get("authorization_response_iss_parameter_supported") is True,
+        end_session_endpoint=ending if is_safe_url(ending) else "",
     )
 
 

@@ -11,17 +11,23 @@ from urllib.parse import urlsplit
 
 from jupyterhub.handlers import BaseHandler
 from jupyterhub.handlers.login import LoginHandler as HubLoginHandler
-from jupyterhub.handlers.login import LogoutHandler
 from jupyterhub.utils import url_path_join
-from oauthenticator.oauth2 import OAuthLogoutHandler
 from tornado.httputil import url_concat
 from tornado.web import HTTPError
 
-from daas_authenticator.login_flow import LIFETIME_SECONDS, LoginFlow, is_state, safe_path
+from daas_authenticator.login_flow import (
+    LIFETIME_SECONDS,
+    LoginFlow,
+    Purpose,
+    is_state,
+    safe_path,
+)
+from daas_authenticator.logins.beginning import begin_login
+from daas_authenticator.logins.login import key_of
 from daas_authenticator.long_links import SHORT_CHARACTERS, LongLinks
 from daas_authenticator.providers import DEFAULT
 from daas_authenticator.web_errors import web_error
-from daas_model.errors import BadRequest, DaasError, LoginFailed, StartRefused
+from daas_model.errors import BadRequest, DaasError, LoginFailed
 
 _COOKIE = "daas-login-"
 # Each waiting login is a cookie of up to 3 kB; proxies refuse headers over 16 kB.
@@ -65,10 +71,12 @@ class SignInPage(HubLoginHandler):
                     "title": way.title,
                     "for_whom": way.for_whom,
                     "out_of_order": way.out_of_order,
-                    "url": self._address(way.path) if way.path else "",
+                    "url": url_path_join(self.hub.base_url, way.path) if way.path else "",
                 }
                 for way in ways
             ]
+            # The stock page has it escaped for an address; here it is a form's field.
+            ns["next"] = self._validate_next_url(self.get_argument("next", ""))
         return super().render_template(name, **ns)
 
     def _address(self, path: str) -> str:
@@ -132,46 +140,60 @@ class FlowCookies(BaseHandler):
         started = {name: flow.started if (flow := self._read(name)) else 0 for name in names}
         return sorted(names, key=lambda name: started[name], reverse=True)
 
+    async def go_to_provider(self, flow: LoginFlow) -> None:
+        """Send the browser to the provider of *flow*. Raises `DaasError` when it cannot."""
+        url = await self.authenticator.authorization_url(flow)
+        self.keep_flow(flow)
+        self.redirect(url)
+
 
 class LoginHandler(FlowCookies):
     """Send the browser to one identity provider."""
 
     async def get(self, provider: str = DEFAULT) -> None:
         """Start a login; `next` is where the person wants to go."""
-        wanted = self._validate_next_url(self.get_argument("next", ""))
-        flow = LoginFlow(next_url=safe_path(wanted), provider=provider)
         try:
-            url = await self.authenticator.authorization_url(flow)
+            await self.go_to_provider(self._flow(provider))
         except DaasError as error:
             raise web_error(error, self.log) from None
-        self.keep_flow(flow)
-        self.redirect(url)
+
+    def _flow(self, provider: str) -> LoginFlow:
+        wanted = self._validate_next_url(self.get_argument("next", ""))
+        public = self.get_argument("public", "") == "yes"
+        return LoginFlow(next_url=safe_path(wanted), provider=provider, public=public)
 
 
 class CallbackHandler(FlowCookies):
     """One provider's answer, brought by the browser."""
 
     async def get(self, provider: str = DEFAULT) -> None:
-        """Finish the login that this browser started, and go where the person wanted to go."""
+        """Finish what this browser started there, and go where the person wanted to go."""
         try:
-            # The state comes first: nothing of a forged answer is looked at.
-            flow = self.take_flow(self.get_argument("state", ""))
-            if flow is None:
-                raise BadRequest(
-                    "This login was not started in this browser, or it took more than ten minutes.",
-                    "Open the portal and sign in again.",
-                )
-            if flow.provider != provider:
-                raise LoginFailed(
-                    "This answer does not come from your identity provider.",
-                    detail=f"a login by {flow.provider} was answered at {provider}",
-                )
-            user = await self._sign_in(flow)
+            flow = self._own_flow(provider)
+            code = await self._code(flow)
+            if flow.purpose is Purpose.SIGN_IN:
+                await self._sign_in(flow, code)
+            else:
+                await self._identify(flow, code)
         except DaasError as error:
             raise web_error(error, self.log) from None
-        self.redirect(flow.next_url or self.get_next_url(user))
 
-    async def _sign_in(self, flow: LoginFlow) -> Any:
+    def _own_flow(self, provider: str) -> LoginFlow:
+        # The state comes first: nothing of a forged answer is looked at.
+        flow = self.take_flow(self.get_argument("state", ""))
+        if flow is None:
+            raise BadRequest(
+                "This login was not started in this browser, or it took more than ten minutes.",
+                "Open the portal and sign in again.",
+            )
+        if flow.provider != provider:
+            raise LoginFailed(
+                "This answer does not come from your identity provider.",
+                detail=f"a login by {flow.provider} was answered at {provider}",
+            )
+        return flow
+
+    async def _code(self, flow: LoginFlow) -> str:
         await self.authenticator.check_answer(flow, self.get_argument("iss", None))
         error = self.get_argument("error", "")
         if error:
@@ -180,15 +202,30 @@ class CallbackHandler(FlowCookies):
             raise LoginFailed(
                 "Your identity provider did not sign you in.", detail=f"error={shown}"
             )
-        code = self.get_argument("code", "")
+        code: str = self.get_argument("code", "")
         if not code:
             raise BadRequest("The identity provider's answer is incomplete.", "Sign in again.")
-        if self.current_user is None:
-            self.set_session_cookie()  # a login must not go on in a session that was planted
-        user = await self.login_user({"code": code, "flow": flow})
-        if user is None:
-            raise self.authenticator.not_allowed()
-        return user
+        return code
+
+    async def _sign_in(self, flow: LoginFlow, code: str) -> None:
+        user = await begin_login(self, {"code": code, "flow": flow}, flow.public)
+        self.redirect(flow.next_url or self.get_next_url(user))
+
+    async def _identify(self, flow: LoginFlow, code: str) -> None:
+        """Take an identity of somebody who is signed in already; it signs nobody in."""
+        if self.current_user is None or self.current_user.name != flow.name:
+            raise LoginFailed("You are not signed in any more.", "Sign in, then begin again.")
+        identity = await self.authenticator.identity_of(flow, code)
+        key = key_of(self.get_session_cookie())
+        linking = self.authenticator.linking
+        if flow.purpose is Purpose.PROVE:
+            await self.authenticator.check_belongs(identity, flow.name)
+            wish = linking.proved(key, flow.name, identity)
+            onward = LoginFlow(provider=wish.provider, purpose=Purpose.LINK, name=flow.name)
+            await self.go_to_provider(onward)
+        else:
+            linking.arrived(key, flow.name, identity)
+            self.redirect(url_path_join(self.hub.base_url, "account/link"))
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
         """Log what we did not foresee, but not the address: it carries code and state."""
@@ -198,21 +235,3 @@ class CallbackHandler(FlowCookies):
     def append_query_parameters(self, url: str, exclude: Any = None) -> str:  # noqa: ARG002
         """Keep code and state out of the page that follows."""
         return url
-
-
-class SignOutHandler(OAuthLogoutHandler):
-    """Sign out of the hub, and leave if the operator named a page to go to."""
-
-    async def get(self) -> None:
-        """Sign out when the click came from our own pages; a foreign page cannot."""
-        if self.request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
-            error = StartRefused("Another page tried to sign you out.", "Use the portal's menu.")
-            raise web_error(error, self.log)
-        await LogoutHandler.get(self)
-
-    async def post(self) -> None:
-        """Sign out; the hub has checked the form's token."""
-        await LogoutHandler.get(self)
-
-    async def handle_logout(self) -> None:
-        """Logins that wait in other tabs may go on."""

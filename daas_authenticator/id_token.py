@@ -42,8 +42,9 @@ def verify_id_token(
     """
     if not isinstance(token, str) or not token.isascii():
         raise _refused("there is no ID token")
-    claims = _signed_claims(token, keys, expected.algorithms)
-    _check_addressee(claims, expected)
+    # Access and logout tokens are signed by the same keys (RFC 8725, 3.11).
+    claims = signed_claims(token, keys, expected.algorithms, kinds=("JWT",))
+    check_addressee(claims, expected)
     _check_times(claims, now)
     if expected.nonce is not None and claims.get("nonce") != expected.nonce:
         raise _refused("the nonce is not that of this login")
@@ -53,15 +54,20 @@ def verify_id_token(
     return claims
 
 
-def _signed_claims(token: str, keys: Sequence[Key], allowed: Collection[str]) -> dict[str, Any]:
+def signed_claims(
+    token: str, keys: Sequence[Key], allowed: Collection[str], kinds: Collection[str]
+) -> dict[str, Any]:
+    """Return the claims of a token that one of *keys* signed, and whose `typ` is one of *kinds*.
+
+    Raises as `verify_id_token`.
+    """
     registry = JWSRegistry(algorithms=list(allowed))
     try:
         header = extract_compact(token.encode(), registry=registry).headers()
     except (JoseError, ValueError, TypeError) as error:
         raise _refused(f"it is no signed token ({type(error).__name__})") from None
     algorithm, kid = header.get("alg"), header.get("kid")
-    # Access and logout tokens are signed by the same keys (RFC 8725, 3.11).
-    if str(header.get("typ", "JWT")).upper() != "JWT":
+    if str(header.get("typ", "JWT")).upper() not in kinds:
         raise _refused("it is a token of another kind")
     if not isinstance(algorithm, str) or algorithm not in allowed:
         raise _refused("its algorithm is not allowed")
@@ -76,7 +82,8 @@ def _signed_claims(token: str, keys: Sequence[Key], allowed: Collection[str]) ->
     raise UnknownKey("Your login could not be verified.", detail="ID token: no key fits")
 
 
-def _check_addressee(claims: Mapping[str, Any], expected: Expected) -> None:
+def check_addressee(claims: Mapping[str, Any], expected: Expected) -> None:
+    """Raise `LoginFailed` unless our provider wrote this for us."""
     if claims.get("iss") != expected.issuer:
         raise _refused("iss is not our provider")
     audience = claims.get("aud")
@@ -91,14 +98,15 @@ def _check_addressee(claims: Mapping[str, Any], expected: Expected) -> None:
 
 
 def _check_times(claims: Mapping[str, Any], now: float) -> None:
-    if _time(claims, "exp") <= now - LEEWAY_SECONDS:
+    if time_of(claims, "exp") <= now - LEEWAY_SECONDS:
         raise _refused("it has expired")
-    valid_from = _time(claims, "nbf") if "nbf" in claims else 0.0
-    if max(_time(claims, "iat"), valid_from) > now + LEEWAY_SECONDS:
+    valid_from = time_of(claims, "nbf") if "nbf" in claims else 0.0
+    if max(time_of(claims, "iat"), valid_from) > now + LEEWAY_SECONDS:
         raise _refused("it is from the future; compare the clocks of hub and provider")
 
 
-def _time(claims: Mapping[str, Any], name: str) -> float:
+def time_of(claims: Mapping[str, Any], name: str) -> float:
+    """Return the claim *name*, in seconds since 1970. Raises `LoginFailed` when it is no time."""
     value = claims.get(name)
     # A comparison with NaN is always false: such a token would never expire.
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e12:

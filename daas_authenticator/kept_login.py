@@ -23,6 +23,7 @@ class KeptLogin:
     nonce: str
     confirmed_at: int
     tokens: Tokens = field(repr=False)
+    sid: str = ""
 
     @classmethod
     def of(cls, identity: Identity) -> "KeptLogin":
@@ -34,7 +35,13 @@ class KeptLogin:
             nonce=identity.nonce,
             confirmed_at=int(time.time()),
             tokens=identity.tokens,
+            sid=sid if isinstance(sid := identity.login_claims.get("sid"), str) else "",
         )
+
+    @staticmethod
+    def ended_at(state: Mapping[str, Any] | None) -> int | None:
+        """Return since when the provider has ended this login; None when it did not."""
+        return state.get("ended_at") if state else None
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any] | None) -> "KeptLogin | None":
@@ -53,20 +60,29 @@ class KeptLogin:
                 id_token=state.get("id_token"),
                 scope=tuple(state.get("scope") or ()),
             ),
+            sid=state.get("sid", ""),
         )
 
     def to_state(self) -> dict[str, Any]:
         """Return the hub's `auth_state`."""
         return {
-            **self.without_tokens(),
+            "provider": self.provider,
+            "issuer": self.issuer,
+            "sub": self.subject,
             "nonce": self.nonce,
             "confirmed_at": self.confirmed_at,
             "access_token": self.tokens.access_token,
             "refresh_token": self.tokens.refresh_token,
             "id_token": self.tokens.id_token,
             "scope": list(self.tokens.scope),
+            "sid": self.sid,
         }
 
     def without_tokens(self) -> dict[str, Any]:
-        """Return what stays after the end of a login: whose name it is."""
-        return {"provider": self.provider, "issuer": self.issuer, "sub": self.subject}
+        """Return what stays after a provider has ended a login: whose it was, and since when."""
+        return {
+            "provider": self.provider,
+            "issuer": self.issuer,
+            "sub": self.subject,
+            "ended_at": int(time.time()),
+        }

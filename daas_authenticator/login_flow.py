@@ -11,6 +11,7 @@ import re
 import secrets
 import time
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 
 from daas_authenticator.providers import DEFAULT
 
@@ -20,12 +21,27 @@ _STATE = re.compile(r"[A-Za-z0-9_-]{22}")
 _PATH = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]{0,16000}")
 
 
+class Purpose(StrEnum):
+    """What a trip to a provider is for."""
+
+    SIGN_IN = "sign-in"
+    PROVE = "prove"  # that it is still she who sits there
+    LINK = "link"  # a further identity
+
+
 @dataclass(frozen=True, slots=True)
 class LoginFlow:
-    """What must come back unchanged, and where the person wanted to go."""
+    """What must come back unchanged, and where the person wanted to go.
+
+    *name* is who began it, where only somebody who is signed in can. *public*: at a computer
+    that others use too.
+    """
 
     next_url: str = ""
     provider: str = DEFAULT
+    purpose: Purpose = Purpose.SIGN_IN
+    name: str = ""
+    public: bool = False
     state: str = field(default_factory=lambda: secrets.token_urlsafe(16))
     nonce: str = field(default_factory=lambda: secrets.token_urlsafe(16), repr=False)
     verifier: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
@@ -37,6 +53,12 @@ class LoginFlow:
         digest = hashlib.sha256(self.verifier.encode()).digest()
         return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
+    @property
+    def wanted_from_provider(self) -> dict[str, str]:
+        """What the provider is asked for besides: to have the person sign in there anew."""
+        # OpenID Connect Core, 3.1.2.1: with `max_age` the answer must say when she did.
+        return {} if self.purpose is Purpose.SIGN_IN else {"prompt": "login", "max_age": "0"}
+
     def to_cookie(self) -> str:
         """Return the text that `from_cookie` reads."""
         return json.dumps(asdict(self))
@@ -47,8 +69,9 @@ class LoginFlow:
         if not text:
             return None
         try:
-            flow = cls(**json.loads(text))
-        except (ValueError, TypeError):  # a cookie of another version of ours
+            kept = json.loads(text)
+            flow = cls(**{**kept, "purpose": Purpose(kept["purpose"])})
+        except (ValueError, TypeError, KeyError):  # a cookie of another version of ours
             return None
         return flow if time.time() - flow.started < LIFETIME_SECONDS else None
 

@@ -11,7 +11,7 @@ from daas_model.errors import AccountProblem
 
 # Two names that differ only in what a normaliser drops would be one account: nothing is
 # lower-cased or stripped, what does not fit is refused.
-_NAME = re.compile(r"[a-z][a-z0-9_.-]{0,31}", re.ASCII)
+NAME_PATTERN = r"[a-z][a-z0-9_.-]{0,31}"
 
 _RESERVED = """
     root daemon bin sys sync games man lp mail news uucp proxy www-data backup list irc gnats
@@ -21,15 +21,16 @@ _RESERVED = """
 RESERVED_NAMES = frozenset(_RESERVED.split())
 
 
-def is_local_name(name: str) -> bool:
-    """Tell whether *name* can be the name of a local account."""
-    return _NAME.fullmatch(name) is not None
+def is_local_name(name: str, pattern: str = NAME_PATTERN) -> bool:
+    """Tell whether *name*, all of it, fits *pattern* and may be a local account's name."""
+    return re.fullmatch(pattern, name, re.ASCII) is not None
 
 
 def local_name(
     claims: Mapping[str, Any],
     claim: str | Callable[[Mapping[str, Any]], Any],
     reserved: Iterable[str] = RESERVED_NAMES,
+    pattern: str = NAME_PATTERN,
 ) -> str:
     """Return the local name that *claims* give in *claim*: a text, or a list of exactly one.
 
@@ -44,10 +45,14 @@ def local_name(
             "Your identity provider did not tell us your account's name.",
             detail=f"claim {claim!r} is {type(value).__name__}; claims: {sorted(claims)}",
         )
-    if not is_local_name(value):
+    if not is_local_name(value, pattern):
+        usual = (
+            " A name has 1 to 32 small letters, digits, dots, dashes or underscores and starts "
+            "with a letter."
+        )
         raise AccountProblem(
-            "The name that your identity provider sends cannot be an account here. A name has "
-            "1 to 32 small letters, digits, dots, dashes or underscores and starts with a letter.",
+            "The name that your identity provider sends cannot be an account here."
+            + (usual if pattern == NAME_PATTERN else ""),
             detail=f"claim {claim!r} is not a local name ({len(value)} characters)",
         )
     if value in reserved:

@@ -13,7 +13,11 @@ ClaimsFrom = Literal["userinfo", "id_token"]
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """The default values of a provider. Groups give rights, so most profiles read none."""
+    """The default values of a provider. Groups give rights, so most profiles read none.
+
+    Where people choose their names themselves, a name says nothing about an account here:
+    `names_people` is False, and they are linked first.
+    """
 
     title: str
     for_whom: str
@@ -22,6 +26,7 @@ class Profile:
     groups_claim: str = ""
     claims_from: ClaimsFrom = "userinfo"
     link_only: bool = False
+    names_people: bool = True
 
 
 PROFILES: Mapping[str, Profile] = {
@@ -44,11 +49,13 @@ PROFILES: Mapping[str, Profile] = {
         title="UmbrellaID",
         for_whom="For users of several light and neutron sources.",
         scope=("openid", "profile", "eduperson_entitlement"),
+        names_people=False,
     ),
     "egi": Profile(
         title="EGI Check-in",
         for_whom="For members of universities and institutes, with the account from home.",
         scope=("openid", "profile", "voperson_id", "eduperson_entitlement"),
+        names_people=False,
     ),
     # ORCID says who wrote a paper, not who is a member of a proposal.
     "orcid": Profile(
@@ -57,5 +64,6 @@ PROFILES: Mapping[str, Profile] = {
         scope=("openid",),
         username_claim="sub",
         link_only=True,
+        names_people=False,
     ),
 }

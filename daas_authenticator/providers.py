@@ -19,7 +19,7 @@ DEFAULT = "default"  # the provider of the settings `issuer`, `client_id`, `clie
 
 _ID = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _SECRETS = ("client_secret", "client_secret_file", "client_secret_env")
-_BOOLEANS = ("enabled", "link_only", "makes_admins")
+_BOOLEANS = ("enabled", "link_only", "makes_admins", "names_people", "ends_login")
 _CLAIMS_FROM = ("userinfo", "id_token")
 
 
@@ -39,6 +39,9 @@ class Provider:
     claims_from: ClaimsFrom = "userinfo"
     enabled: bool = True
     link_only: bool = False
+    names_people: bool = True
+    ends_login: bool = True
+    legacy_claim: str = ""
     makes_admins: bool = False
     ca_bundle: str = ""
     proxy: str = ""
@@ -53,6 +56,11 @@ class Provider:
     def login_path(self) -> str:
         """The page below the hub's prefix that sends a browser to this provider."""
         return "oauth_login" if self.id == DEFAULT else f"oidc/{self.id}/login"
+
+    @property
+    def backchannel_path(self) -> str:
+        """Where this provider says that it has ended a login."""
+        return "oauth_backchannel" if self.id == DEFAULT else f"oidc/{self.id}/backchannel"
 
     @property
     def callback_path(self) -> str:
@@ -137,8 +145,9 @@ def _parse(name: str, entry: dict[str, Any], ca_bundle: str, proxy: str) -> Prov
             raise ValueError(f"{key} is missing")
     if values["claims_from"] not in _CLAIMS_FROM:
         raise ValueError(f"claims_from must be one of {', '.join(_CLAIMS_FROM)}")
-    if not isinstance(values["groups_claim"], str):
-        raise ValueError('groups_claim must be a claim\'s name, or ""')
+    for key in ("groups_claim", "legacy_claim"):
+        if not isinstance(values.get(key, ""), str):
+            raise ValueError(f'{key} must be a claim\'s name, or ""')
     values["issuer"] = check_issuer(values.get("issuer"))
     values["ca_bundle"] = check_ca_bundle(values["ca_bundle"])
     values["proxy"] = check_proxy(values["proxy"])

@@ -11,7 +11,7 @@ from oauthenticator.generic import GenericOAuthenticator
 from traitlets import Dict, Float, Integer, Set, TraitError, Unicode, default, validate
 
 from daas_authenticator.accounts.settings import AccountSettings
-from daas_authenticator.names import RESERVED_NAMES
+from daas_authenticator.names import NAME_PATTERN, RESERVED_NAMES
 from daas_authenticator.profiles import PROFILES
 from daas_authenticator.providers import (
     DEFAULT,
@@ -64,6 +64,47 @@ class AuthenticatorSettings(AccountSettings, GenericOAuthenticator):
         Example: 600.""",
     ).tag(config=True)
 
+    # The hub asks us at every request: whether this browser is still signed in must not be
+    # what it was a second ago. The provider is asked every `renewal_seconds`.
+    auth_refresh_age = Float(1e-6, help="Not to be set: see renewal_seconds.")
+
+    renewal_seconds = Integer(
+        300,
+        min=0,
+        help="""How often a login is confirmed by its provider while somebody uses it, in seconds;
+        groups change, and a login that the provider ended ends, after that time.
+        Example: 120.""",
+    ).tag(config=True)
+
+    sweep_seconds = Float(
+        60.0,
+        min=0.1,
+        help="""How often the hub looks who lost her right while her sessions run, in seconds: she
+        was blocked, or her provider refuses to renew her login. Example: 300.""",
+    ).tag(config=True)
+
+    blocked_grace_seconds = Integer(
+        900,
+        min=0,
+        help="""How long the sessions of somebody who was blocked go on after she was told, in
+        seconds; then they end, and what was not saved is lost. Example: 0.""",
+    ).tag(config=True)
+
+    refused_grace_seconds = Integer(
+        86400,
+        min=0,
+        help="""How long the sessions of somebody whom her provider refuses go on, in seconds.
+        Providers refuse alike when a login there is merely too old and when a person was disabled:
+        with a short time, long computations end over night. Example: 28800.""",
+    ).tag(config=True)
+
+    public_login_minutes = Integer(
+        60,
+        min=1,
+        help="""How long a login on a public computer lasts, in minutes; then all that is open in
+        that browser is closed. Example: 30.""",
+    ).tag(config=True)
+
     provider_check_seconds = Float(
         60.0,
         min=0.1,
@@ -83,6 +124,28 @@ class AuthenticatorSettings(AccountSettings, GenericOAuthenticator):
         help="""Names that nobody can sign in as, whatever the provider says. A system account
         that is missing here could be taken by who registers its name at the provider.
         Example: {"root", "admin", "beamline"}.""",
+    ).tag(config=True)
+
+    name_pattern = Unicode(
+        NAME_PATTERN,
+        help="""Regular expression that the whole of an account's name must fit; letters beyond
+        ASCII never do. A wider one must still suit file names and host names.
+        Example: "[a-z][a-z0-9]{2,15}".""",
+    ).tag(config=True)
+
+    people_database = Unicode(
+        "sqlite:///people.sqlite",
+        help="""Database with the people's identities and who is blocked, as an SQLAlchemy address.
+        Without it nobody can sign in, and who restores an old copy of it brings back old links.
+        PostgreSQL needs the package psycopg.
+        Example: "postgresql+psycopg://daas@db.facility.example/daas".""",
+    ).tag(config=True)
+
+    audit_file = Unicode(
+        "audit.jsonl",
+        help="""File to which a line of JSON is added whenever an account is linked, unlinked,
+        blocked or let in again. It names people; keep it as your rules for logs say. It may be
+        rotated by renaming. Example: "/var/log/daas/audit.jsonl".""",
     ).tag(config=True)
 
     portal_url = Unicode(
@@ -151,6 +214,18 @@ class AuthenticatorSettings(AccountSettings, GenericOAuthenticator):
         except ValueError as error:
             raise TraitError(f"DaasAuthenticator.{name}: {error}") from None
 
+    @validate("name_pattern")
+    def _narrow_pattern(self, proposal: Any) -> str:
+        pattern: str = proposal["value"]
+        try:
+            wide = [name for name in ("", "/", "a/b", "..", "a:b", "a b") if
+                    re.fullmatch(pattern, name, re.ASCII)]  # fmt: skip
+        except re.error as error:
+            raise TraitError(f"DaasAuthenticator.name_pattern: {error}") from None
+        if wide:
+            raise TraitError(f"DaasAuthenticator.name_pattern lets {wide[0]!r} be a name")
+        return pattern
+
     @validate("portal_url")
     def _path_only(self, proposal: Any) -> str:
         url: str = proposal["value"]
@@ -168,4 +243,4 @@ class AuthenticatorSettings(AccountSettings, GenericOAuthenticator):
 
     @default("login_service")
     def _default_login_service(self) -> str:
-        return "your facility account"
+        return "Facility account"

@@ -47,12 +47,15 @@ class Ways:
     def __bool__(self) -> bool:
         return bool(self._clients)
 
-    def client(self, provider_id: str) -> OpenIDClient:
-        """Return the client to sign in with. Raises an error that says why there is none."""
+    def client(self, provider_id: str, to_link: bool = False) -> OpenIDClient:
+        """Return the client to sign in with, or to link an identity.
+
+        Raises an error that says why there is none.
+        """
         client = self._clients.get(provider_id)
         if client is None:
             raise BadRequest("This way to sign in does not exist here.", "Choose another one.")
-        if not client.provider.signs_in:
+        if not client.provider.signs_in and not to_link:
             raise LoginFailed(
                 f"{client.provider.title} can be linked to an account, but not sign you in.",
                 "Choose another way to sign in.",
@@ -60,9 +63,9 @@ class Ways:
             )
         return client
 
-    async def working_client(self, provider_id: str) -> OpenIDClient:
+    async def working_client(self, provider_id: str, to_link: bool = False) -> OpenIDClient:
         """Return the client to begin a login with; asks first when it was out of order."""
-        client = self.client(provider_id)
+        client = self.client(provider_id, to_link)
         if provider_id in self._broken:
             await self._check(client)
         if provider_id in self._broken:
@@ -75,6 +78,15 @@ class Ways:
         known = client is not None and client.provider.signs_in
         return client if known and client and client.provider.issuer == issuer else None
 
+    def providers(self) -> tuple[Provider, ...]:
+        """Return the providers that are switched on, those for linking only too."""
+        return tuple(client.provider for client in self._clients.values())
+
+    def title_of(self, issuer: str) -> str:
+        """Return how the sign-in page calls an issuer; the issuer itself when it is not there."""
+        titles = {provider.issuer: provider.title for provider in self.providers()}
+        return titles.get(issuer, issuer)
+
     def listed(self) -> tuple[Way, ...]:
         """Return what the sign-in page shows."""
         return tuple(
@@ -85,7 +97,7 @@ class Ways:
                 path=p.login_path if p.signs_in else "",
                 out_of_order=p.id in self._broken,
             )
-            for p in (client.provider for client in self._clients.values())
+            for p in self.providers()
         )
 
     def only_way(self) -> Way | None:

@@ -15,8 +15,6 @@ from daas_desktop.rfb import INPUT, ClientStream, ProtocolError
 from daas_desktop.web import WebSocket
 
 BLOCK_BYTES = 64 * 1024
-CHECK_LOGIN_S = 60
-LOGIN_OVER = 4403
 
 
 class Bridge(WebSocket):
@@ -26,7 +24,7 @@ class Bridge(WebSocket):
         """Connect to the X server and begin to carry."""
         self.set_nodelay(True)
         self._stream = ClientStream()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._carrying: asyncio.Task[None] | None = None
         self._x = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._x.setblocking(False)
         try:
@@ -35,10 +33,8 @@ class Bridge(WebSocket):
             self._x.close()
             self.close(1011, "The desktop is gone.")
             return
-        self._tasks = [
-            asyncio.create_task(self._carry_pictures()),
-            asyncio.create_task(self._watch_login()),
-        ]
+        self._carrying = asyncio.create_task(self._carry_pictures())
+        self.session.watch(self)
 
     async def on_message(self, message: str | bytes) -> None:
         """Pass on what the browser sent; the next message waits until this one is gone."""
@@ -67,17 +63,8 @@ class Bridge(WebSocket):
             self._x.close()
         self.close(1011, "The desktop is gone.")
 
-    async def _watch_login(self) -> None:
-        welcome = True
-        while welcome:
-            await asyncio.sleep(CHECK_LOGIN_S)
-            welcome = await self.session.still_welcome(self)
-        self.close(LOGIN_OVER, "You are signed out.")
-
     def on_close(self) -> None:
         """Let go of the X server."""
-        if self._tasks:
-            self._tasks[1].cancel()
         # Wakes whoever reads or writes; the reader closes. Closing here would pull the
         # descriptor from under them.
         with contextlib.suppress(OSError):

@@ -17,9 +17,13 @@ from urllib.parse import unquote, urlencode, urlsplit
 from tornado.httpclient import AsyncHTTPClient, HTTPError
 from tornado.netutil import Resolver
 
-CALL_TIMEOUT_S = 15
+CALL_TIMEOUT_S = 10
 REPORT_EVERY_S = 60
 HOST_COOKIES = "JUPYTERHUB_COOKIE_HOST_PREFIX_ENABLED"
+
+# Bad request, unauthorised, forbidden: what the hub says of a code or a token that it does not
+# know. Everything else may come from a proxy on the way, which knows nothing of either.
+REFUSALS = (400, 401, 403)
 
 log = logging.getLogger("daas_desktop")
 
@@ -105,9 +109,9 @@ class Hub:
         form: Mapping[str, str] | None = None,
         data: object = None,
     ) -> Any:
-        """Give the hub's JSON answer, or None when it refuses (4xx).
+        """Give the hub's JSON answer, or None when it refuses.
 
-        Raises HubUnreachableError when there is no answer or the hub is ill.
+        Raises HubUnreachableError when there is no answer, or none of the hub's.
         """
         headers = {"Authorization": f"token {token}"} if token else {}
         body = urlencode(form) if form else json.dumps(data) if data is not None else None
@@ -123,14 +127,18 @@ class Hub:
                 headers=headers,
                 body=body,
                 request_timeout=CALL_TIMEOUT_S,
+                follow_redirects=False,
             )
         except HTTPError as error:
-            if 400 <= error.code < 500:
+            if error.code in REFUSALS:
                 return None
             raise HubUnreachableError(f"the hub answered {error.code}") from None
         except OSError as error:
             raise HubUnreachableError(f"the hub cannot be reached: {error.strerror}") from None
-        return json.loads(answer.body) if answer.body else {}
+        try:
+            return json.loads(answer.body) if answer.body else {}
+        except ValueError:
+            raise HubUnreachableError("the hub's answer is no JSON") from None
 
     def report_activity(self) -> None:
         """Tell the hub, at most once a minute, that somebody used keyboard or mouse."""

@@ -1,4 +1,4 @@
-"""Lets in who the hub lets in: OAuth with PKCE, the verdict asked again every half minute.
+"""Lets in who the hub lets in: OAuth with PKCE, the verdict asked again while she stays.
 
 Used by every handler of the server. Follows jupyterhub.services.auth.HubOAuth (6.1), written
 anew because importing that costs 47 MB and half a second. Sources: RFC 6749, 7636.
@@ -10,14 +10,14 @@ import json
 import re
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
 from tornado.web import RequestHandler
 
 from daas_desktop.hub import Hub, HubUnreachableError
+from daas_desktop.open_connections import ASK_EVERY_S, OpenConnections
 
-VERDICT_KEPT_S = 30
 FLOW_KEPT_S = 600
 LONGEST_NEXT = 1500
 _HEADER = re.compile(r"(?:token|bearer)\s+(\S+)", re.IGNORECASE)
@@ -31,6 +31,14 @@ class Verdict:
     welcome: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """A browser at the door. The hub changes `login` at logout: a kept verdict ends at once."""
+
+    token: str = field(repr=False)
+    login: str = field(repr=False)
+
+
 STRANGER = Verdict(known=False, welcome=False)
 
 
@@ -41,43 +49,54 @@ class LoginError(Exception):
 class HubLogin:
     """One session's door."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, ask_every_s: float = ASK_EVERY_S) -> None:
         self._hub = hub
-        self._verdicts: dict[str, tuple[float, Verdict]] = {}
+        self._kept_s = ask_every_s
+        self._verdicts: dict[Visitor, tuple[float, Verdict]] = {}
+        self._open = OpenConnections(self._may_stay, ask_every_s)
         # The name is the session's own: the cookies of /user/pi/ also reach /user/pi/pymca-x/.
         name = re.sub(r"[^\w-]", "-", hub.settings.client_id)
         self._cookie = hub.settings.cookie_prefix + name
 
     async def verdict(self, handler: RequestHandler) -> Verdict:
         """Say who is at the door. Raises HubUnreachableError when nobody can tell."""
-        token = self._token(handler)
-        if token is None:
+        visitor = self._visitor(handler)
+        if visitor is None:
             return STRANGER
-        # The hub changes this cookie at logout, so that a kept verdict ends at once.
-        login = handler.get_cookie("jupyterhub-session-id", "") or ""
-        key = hashlib.sha256(f"{login}:{token}".encode()).hexdigest()
         now = time.monotonic()
-        self._verdicts = {k: v for k, v in self._verdicts.items() if v[0] > now}
-        if key not in self._verdicts:
-            verdict = await self._ask(token)
-            self._verdicts[key] = (now + VERDICT_KEPT_S, verdict)
-        return self._verdicts[key][1]
+        self._verdicts = {who: kept for who, kept in self._verdicts.items() if kept[0] > now}
+        if kept := self._verdicts.get(visitor):
+            return kept[1]
+        return await self._ask(visitor)
 
-    async def still_welcome(self, handler: RequestHandler) -> bool:
-        """Say whether an open connection may stay; a hub that is away ends none."""
-        try:
-            return (await self.verdict(handler)).welcome
-        except HubUnreachableError:
-            return True
+    def watch(self, handler: RequestHandler) -> None:
+        """End this connection when the hub has forgotten its visitor, whatever her cookie says."""
+        if visitor := self._visitor(handler):
+            self._open.add(visitor, handler)
 
-    async def _ask(self, token: str) -> Verdict:
-        person = await self._hub.call(f"{self._hub.settings.api_url}/user", token=token)
+    async def _may_stay(self, visitor: Visitor) -> bool:
+        return (await self._ask(visitor)).welcome
+
+    async def _ask(self, visitor: Visitor) -> Verdict:
+        person = await self._hub.call(f"{self._hub.settings.api_url}/user", token=visitor.token)
+        verdict = self._judge(person)
+        self._verdicts[visitor] = (time.monotonic() + self._kept_s, verdict)
+        return verdict
+
+    def _judge(self, person: object) -> Verdict:
         if person is None:
             return STRANGER
+        if not isinstance(person, dict):
+            raise HubUnreachableError("the hub's answer is no person")
         held = set(person.get("scopes", ()))
         needed = self._hub.settings.access_scopes
         # A scope without a filter holds for everybody's sessions.
         return Verdict(known=True, welcome=any({s, s.partition("!")[0]} & held for s in needed))
+
+    def _visitor(self, handler: RequestHandler) -> Visitor | None:
+        token = self._token(handler)
+        login = handler.get_cookie("jupyterhub-session-id", "") or ""
+        return None if token is None else Visitor(token, login)
 
     def _token(self, handler: RequestHandler) -> str | None:
         if match := _HEADER.fullmatch(handler.request.headers.get("Authorization", "")):

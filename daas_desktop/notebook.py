@@ -4,6 +4,7 @@ Called as `daas-notebook` by the spawner. Adds one launcher tile for each deskto
 DAAS_TILES, and takes away what cannot work in a session without network or is not ours to offer.
 """
 
+import math
 import os
 import socket
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ from jupyter_server.serverapp import ServerApp
 from jupyterhub.singleuser.extension import JupyterHubSingleUser
 
 from daas_desktop.__main__ import INHERITED_FD
+from daas_desktop.notebook_login import ASK_EVERY_S, EXTENSIONS, Door
 from daas_desktop.tiles import parse_tiles, proxy_entry
 
 # Language servers need programs that no image has; the shim serves the old notebook's addresses.
@@ -69,8 +71,10 @@ class Notebook(JupyterHubSingleUser):
         # The address of a unix socket is no host name.
         config.ServerApp.ip = "localhost"
         config.ServerApp.port = 0
-        # For so long a login that has ended may still see a page; the hub's default is 300 s.
-        config.HubOAuth.cache_max_age = 30
+        # What is inside is asked about as often as what comes in; the hub's default is 300 s.
+        config.ServerApp.identity_provider_class = Door
+        config.HubOAuth.cache_max_age = math.ceil(ASK_EVERY_S)
+        config.LabApp.extra_labextensions_path = [str(EXTENSIONS)]
         config.ServerProxy.servers = {tile.name: proxy_entry(tile) for tile in tiles}
         config.LabApp.news_url = None
         config.LabApp.check_for_updates_class = (

@@ -23,6 +23,7 @@ from daas_desktop.bridge import BLOCK_BYTES, Bridge
 from daas_desktop.display import Display
 from daas_desktop.hub import Hub, HubSettings, HubUnreachableError
 from daas_desktop.hub_login import HubLogin, LoginError
+from daas_desktop.open_connections import seconds_between_questions
 from daas_desktop.program import Program, State
 from daas_desktop.web import Handler, Session
 from daas_desktop.windows import main_window
@@ -101,6 +102,7 @@ class StateHandler(Handler):
         self.set_header("Content-Type", "text/event-stream")
         self.set_header("X-Accel-Buffering", "no")
         self._task = asyncio.current_task()
+        self.session.watch(self)
         try:
             await self._tell()
         except (asyncio.CancelledError, StreamClosedError):
@@ -108,7 +110,7 @@ class StateHandler(Handler):
 
     async def _tell(self) -> None:
         told: State | None = None
-        while await self.session.still_welcome(self):
+        while True:
             state = self.session.program.state
             self.write(f"data: {json.dumps(_as_dict(state))}\n\n" if state != told else ":\n\n")
             told = state
@@ -122,6 +124,9 @@ class StateHandler(Handler):
         """Stop telling when nobody listens."""
         if self._task is not None:
             self._task.cancel()
+
+    # When nobody may listen any more.
+    on_finish = on_connection_close
 
 
 class AgainHandler(Handler):
@@ -230,7 +235,7 @@ class Desktop:
             hub_version=env.get("DAAS_HUB_VERSION", ""),
             again=program.start,
             hub=client,
-            login=HubLogin(client) if hub and client else None,
+            login=HubLogin(client, seconds_between_questions(env)) if hub and client else None,
         )
 
     async def run(self, listener: socket.socket) -> int:

@@ -58,9 +58,10 @@ class Session:
         if self.hub is not None:
             self.hub.report_activity()
 
-    async def still_welcome(self, handler: RequestHandler) -> bool:
-        """Say whether a long connection may stay."""
-        return self.login is None or await self.login.still_welcome(handler)
+    def watch(self, handler: RequestHandler) -> None:
+        """See to it that a long connection ends with its visitor's login."""
+        if self.login is not None:
+            self.login.watch(handler)
 
 
 class Handler(RequestHandler):

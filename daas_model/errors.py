@@ -85,6 +85,22 @@ class AccountProblem(DaasError):
     default_action = "Tell your facility's user office the code."
 
 
+class NotLinked(DaasError):
+    """Somebody signed in well, but by an identity that is linked to no account here."""
+
+    code = "DAAS-NOT-LINKED"
+    status = 403
+    default_action = "Sign in with your facility's own account, and link this identity there."
+
+
+class PeopleUnavailable(DaasError):
+    """The authenticator's own database cannot be read or written."""
+
+    code = "DAAS-PEOPLE"
+    status = 503
+    default_action = "Try again in a few minutes. Sessions that run are not affected."
+
+
 class Blocked(DaasError):
     """This person may not use the portal for now."""
 

@@ -110,6 +110,11 @@ class HubClient:
             {"display_name": title, "user_options": request.as_options()},
         )
 
+    async def notices(self, token: str) -> tuple[str, ...]:
+        """Return what the owner of *token* should read on every page just now."""
+        answer = await self._call("GET", "notices", token=token)
+        return tuple(str(sentence) for sentence in answer.get("notices", ()))
+
     async def stop(self, person: str, name: str) -> None:
         """End a session and forget it. One that is unknown or gone is no error."""
         await self._call(
@@ -149,12 +154,15 @@ class HubClient:
         path: str,
         body: Mapping[str, Any] | None = None,
         missing_is_fine: bool = False,
+        token: str = "",
     ) -> dict[str, Any]:
+        """Ask with the portal's own token, or with a person's *token*."""
+        headers = {"Authorization": f"token {token}"} if token else self._headers
         try:
             answer = await fetch(
                 f"{self._api_url}/{path}",
                 method=method,
-                headers=self._headers,
+                headers=headers,
                 json=body,
                 timeout=START_TIMEOUT if method == "POST" else TIMEOUT,
                 raise_for_status=False,

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -75,6 +76,10 @@ def log_request(handler: RequestHandler) -> None:
 class Page(HubOAuthenticated, RequestHandler):
     """What all pages share: headers, templates, who asks, and errors as sentences."""
 
+    #: Whether it is a page that people read.
+    tells_notices = True
+    _notices: tuple[str, ...] = ()
+
     @property
     def portal(self) -> Portal:
         """The portal's parts."""
@@ -99,6 +104,9 @@ class Page(HubOAuthenticated, RequestHandler):
             if error.status_code < 500:
                 raise
             raise HubUnavailable("The portal cannot reach the hub just now.") from error
+        if self.current_user and self.request.method == "GET" and self.tells_notices:
+            with suppress(DaasError):  # a page without its notices is better than none
+                self._notices = await self.portal.hub.notices(self.hub_auth.get_token(self))
 
     def check_xsrf_cookie(self) -> None:
         """Ask for the form's token, but not of a script: nobody's browser adds this header."""
@@ -116,6 +124,7 @@ class Page(HubOAuthenticated, RequestHandler):
                 xsrf=self.xsrf_token.decode() if user else "",
                 static=lambda name: f"{self.portal.prefix}static/{name}",
                 hub=self.hub_auth.hub_prefix,
+                notices=self._notices,
                 **values,
             )
         )
@@ -283,6 +292,8 @@ class Stop(Page):
 
 class Icon(Page):
     """`/apps/NAME/icon`: an app's picture, from its folder."""
+
+    tells_notices = False
 
     async def get(self, name: str) -> None:
         """Send the picture of an app that is offered."""

@@ -74,21 +74,29 @@ function showEnd(status) {
   (how === "missing" ? $("back") : $("again")).focus();
 }
 
-function sessionOver() {
+// The last word of this page: nothing is tried again by itself.
+function last(said, button) {
   over = true;
   clearTimeout(retry);
   clearTimeout(slow);
   states.close();
+  rfb?.disconnect();
+  $("clipboard").close();
   $("line").hidden = true;
-  show({
-    message: "This session has ended.",
-    advice: "Your files are kept.",
-    actions: true,
-    kind: "ended",
-  });
+  show({ ...said, actions: true, kind: "ended" });
   $("again").hidden = true;
-  $("back").focus();
+  $("sign-in").hidden = button !== "sign-in";
+  $(button).focus();
 }
+
+const sessionOver = () =>
+  last({ message: "This session has ended.", advice: "Your files are kept." }, "back");
+
+const signedOut = () =>
+  last({ message: "You are no longer signed in.", advice: `${title} keeps running.` }, "sign-in");
+
+// The whole page goes through the login and comes back to this address.
+$("sign-in").addEventListener("click", () => location.reload());
 
 $("again").addEventListener("click", async () => {
   $("again").disabled = true;
@@ -144,8 +152,8 @@ function lost() {
   wait = Math.min(wait * 1.7, LONGEST_WAIT_MS);
 }
 
-// Asks first who is there: after a sign-out this page must go, and where the session is gone
-// somebody else answers.
+// Asks first who is there: after a sign-out the door refuses, and where the session is gone
+// somebody else answers. 503 is said while the hub or a proxy is away, which ends nothing.
 async function tryAgain() {
   clearTimeout(retry);
   let answer;
@@ -156,13 +164,11 @@ async function tryAgain() {
     return;
   }
   if (answer.status === 403) {
-    location.reload();
-    return;
-  }
-  if (answer.ok && answer.headers.get("Content-Type")?.includes("json")) {
+    signedOut();
+  } else if (answer.ok && answer.headers.get("Content-Type")?.includes("json")) {
     connect();
     if (states.readyState === EventSource.CLOSED) location.reload();
-  } else if (++strangers >= 3) {
+  } else if (answer.status !== 503 && ++strangers >= 3) {
     sessionOver();
   } else {
     lost();

@@ -47,6 +47,7 @@ c.JupyterHub.hub_bind_url = "http://127.0.0.1:{hub}"
 c.JupyterHub.db_url = "sqlite:///:memory:"
 c.JupyterHub.spawner_class = "simple"
 c.JupyterHub.default_url = "/services/portal/"
+c.JupyterHub.template_paths = [{templates!r}]
 c.DaasAuthenticator.issuer = "http://127.0.0.1:{provider}"
 c.DaasAuthenticator.client_id = "hub"
 c.DaasAuthenticator.client_secret = "secret-of-the-hub"
@@ -58,10 +59,12 @@ c.DaasAuthenticator.support_contact = "the user office, user.office@facility.exa
 """
 
 
+TEMPLATES = Path(__file__).parents[2] / "templates" / "hub"
 #: `ATTACKED=stock` runs the attacks against what OAuthenticator offers; see tools/attack_table.py.
 ATTACKED = os.environ.get("ATTACKED", "ours")
 STOCK_CONFIG = (
     HUB_CONFIG.replace("configure(c)", "")
+    .replace("c.JupyterHub.template_paths = [{templates!r}]", "")
     .replace("from daas_authenticator import configure", "")
     .replace("c.DaasAuthenticator.issuer =", "issuer =")
     .replace("c.DaasAuthenticator.support_contact =", "support_contact =")
@@ -104,6 +107,8 @@ class LyingProvider:
     keys: list[RSAKey] = field(default_factory=lambda: [KEY])
     expired: set[str] = field(default_factory=set)
     refresh_tokens: set[str] = field(default_factory=set)
+    #: What the hub asked for last.
+    wanted: dict[str, str] = field(default_factory=dict)
 
     @property
     def issuer(self) -> str:
@@ -123,6 +128,7 @@ class LyingProvider:
         }
 
     def authorize(self, query: dict[str, str]) -> str:
+        self.wanted = query
         code = secrets.token_urlsafe(12)
         self.flows[code] = query
         return f"{query['redirect_uri']}?{urlencode({'code': code, 'state': query['state']})}"
@@ -242,15 +248,19 @@ class Browser:
             follow_redirects=False,
             raise_error=False,
         )
+        self.keep(response)
+        if follow and response.code in (301, 302):
+            target = urljoin(url, response.headers["Location"])
+            return await self._go("GET", target, follow - 1, headers)
+        return response
+
+    def keep(self, response: HTTPResponse) -> None:
+        """Keep the answer's cookies."""
         for line in response.headers.get_list("Set-Cookie"):
             for name, morsel in SimpleCookie(line).items():
                 self.cookies[name] = morsel.value
                 if not morsel.value:
                     del self.cookies[name]
-        if follow and response.code in (301, 302):
-            target = urljoin(url, response.headers["Location"])
-            return await self._go("GET", target, follow - 1, headers)
-        return response
 
     def waiting(self) -> list[str]:
         return [name for name in self.cookies if "daas-login-" in name]
@@ -288,7 +298,7 @@ def running_hub(folder: Path, config: str, **values: object) -> Iterator[Hub]:
     """Run a hub until the end of the block. It answers directly, without its proxy."""
     port = free_port()
     file = folder / "jupyterhub_config.py"
-    file.write_text(config.format(hub=port, **values))
+    file.write_text(config.format(hub=port, templates=str(TEMPLATES), **values))
     environment = {
         **os.environ,
         "JUPYTERHUB_CRYPT_KEY": secrets.token_hex(32),

@@ -10,7 +10,8 @@ async def answer_to(
     browser: Browser, next_url: str = "/services/portal/", way: str = "/hub/oauth_login"
 ) -> str:
     """Go to the provider and back to its answer's address, without following it."""
-    to_provider = await browser.get(f"{way}?next={quote(next_url, safe='')}", follow=0)
+    mark = "&" if "?" in way else "?"
+    to_provider = await browser.get(f"{way}{mark}next={quote(next_url, safe='')}", follow=0)
     assert to_provider.code == 302, to_provider.body
     answer = await browser.get(to_provider.headers["Location"], follow=0)
     return str(answer.headers["Location"])

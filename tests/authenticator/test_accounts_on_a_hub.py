@@ -142,7 +142,7 @@ async def test_from_claims_and_none_of_it_is_kept(hub: AccountHub, provider: Lyi
     await asyncio.to_thread(hub.start, CLAIMS.format(issuer=provider.issuer))
     async with Visitor(hub.url) as pi:
         pi.who = "pi"
-        assert "Signed in as" in (await pi.get("/services/portal/")).text
+        assert "My account:" in (await pi.get("/services/portal/")).text
         session = await opened(hub, pi)
         assert session.numbers == (UID, GID, {PROPOSAL_GID})
         await nothing_is_kept(hub)

@@ -23,9 +23,10 @@ from .signing_in import answer_to, asked_redirect, signed_in
 
 MORE_CONFIG = """
 for name in ("DaasAuthenticator", "GenericOAuthenticator"):
-    c[name].auth_refresh_age = 1
     c[name].allow_all = False
     c[name].allowed_groups = {{"users"}}
+c.DaasAuthenticator.renewal_seconds = 1
+c.GenericOAuthenticator.auth_refresh_age = 1
 """
 STRANGER = RSAKey.generate_key(2048, {"kid": "first"})
 SECRETS = ("eyJ", "access-", "refresh-", "secret-of-the-hub", "Traceback")

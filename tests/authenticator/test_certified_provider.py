@@ -32,10 +32,9 @@ pytestmark = [
 
 CERTIFIED = """
 c.JupyterHub.public_url = "http://127.0.0.1:{hub}/"
-c.JupyterHub.template_paths = [{templates!r}]
 c.DaasAuthenticator.issuer = ""
 c.DaasAuthenticator.oauth_callback_url = ""
-c.DaasAuthenticator.auth_refresh_age = 1
+c.DaasAuthenticator.renewal_seconds = 1
 c.DaasAuthenticator.provider_check_seconds = 0.2
 c.DaasAuthenticator.providers = {{
     "certified": {{
@@ -58,6 +57,7 @@ class Certified:
 
     hub: Hub
     said: Path
+    provider: str
 
     def granted(self, what: str) -> int:
         return self.said.read_text().count(f"grant.success {what}\n")
@@ -66,16 +66,15 @@ class Certified:
 @pytest.fixture(scope="module")
 def certified(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Certified]:
     folder, port = tmp_path_factory.mktemp("hub"), free_port()
-    templates = str(REPOSITORY / "templates" / "hub")
     with (
-        running_hub(folder, HUB_CONFIG + CERTIFIED, provider=port, templates=templates) as hub,
+        running_hub(folder, HUB_CONFIG + CERTIFIED, provider=port) as hub,
         certified_provider(port, f"{hub.url}/hub/oidc/certified/callback", folder / "said") as said,
     ):
         deadline = time.monotonic() + 20
-        while b">Sign in</a>" not in urlopen(f"{hub.url}/hub/login").read():
+        while b">Sign in</button>" not in urlopen(f"{hub.url}/hub/login").read():
             assert time.monotonic() < deadline, said.read_text()
             time.sleep(0.1)
-        yield Certified(hub, said)
+        yield Certified(hub, said, f"http://127.0.0.1:{port}")
 
 
 @contextmanager
@@ -116,7 +115,7 @@ def page(chromium: Browser) -> Iterator[Page]:
 def sign_in(page: Page, certified: Certified, who: str, wanted: str = "/hub/token") -> None:
     """Choose the way on the hub's page, and say *who* on the provider's."""
     page.goto(f"{certified.hub.url}/hub/login?{urlencode({'next': wanted})}")
-    page.get_by_role("link", name="Sign in", exact=True).click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     page.locator("input[name=login]").fill(who)
     page.locator("input[name=password]").fill("any")
     page.get_by_role("button", name="Sign-in").click()
@@ -126,20 +125,20 @@ def test_a_person_signs_in_and_the_hub_keeps_up_with_rotating_tokens(
     page: Page, certified: Certified
 ) -> None:
     sign_in(page, certified, "alice")
-    expect(page.get_by_role("banner")).to_contain_text("Signed in as alice")
+    expect(page.get_by_role("banner")).to_contain_text("My account: alice")
     assert page.url == f"{certified.hub.url}/hub/token"
     renewed = certified.granted("refresh_token")
     deadline = time.monotonic() + 20
     while certified.granted("refresh_token") < renewed + 2:
         assert time.monotonic() < deadline, certified.said.read_text()
         page.reload()
-        expect(page.get_by_role("banner")).to_contain_text("Signed in as alice")
+        expect(page.get_by_role("banner")).to_contain_text("My account: alice")
     assert "grant.error" not in certified.said.read_text()
 
 
 def test_a_name_that_arrives_as_a_list_is_that_name(page: Page, certified: Certified) -> None:
     sign_in(page, certified, "bob")
-    expect(page.get_by_role("banner")).to_contain_text("Signed in as bob")
+    expect(page.get_by_role("banner")).to_contain_text("My account: bob")
 
 
 def test_somebody_without_a_name_reads_why_she_cannot_come_in(
@@ -147,6 +146,35 @@ def test_somebody_without_a_name_reads_why_she_cannot_come_in(
 ) -> None:
     sign_in(page, certified, "nameless")
     expect(page.get_by_role("main")).to_contain_text("did not tell us your account's name")
+
+
+def test_signing_out_ends_the_login_at_the_provider_too(page: Page, certified: Certified) -> None:
+    sign_in(page, certified, "alice")
+    page.get_by_role("link", name="Sign out").click()
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("button", name="Yes, sign me out").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("You are signed out")
+    assert page.url == f"{certified.hub.url}/hub/signed-out"
+    sign_in(page, certified, "bob")  # it asks anew: alice is not signed in there any more
+    expect(page.get_by_role("banner")).to_contain_text("My account: bob")
+
+
+def test_a_login_that_ends_at_the_provider_ends_in_the_hub(
+    page: Page, certified: Certified, chromium: Browser
+) -> None:
+    sign_in(page, certified, "alice")
+    other = chromium.new_context().new_page()
+    sign_in(other, certified, "alice")
+    page.goto(f"{certified.provider}/session/end")
+    page.get_by_role("button", name="Yes, sign me out").click()
+    page.wait_for_load_state()
+    # Not by asking the provider again: its own notice has come.
+    assert certified.hub.log.read_text().count("ended by certified: 1") == 1
+    page.goto(f"{certified.hub.url}/hub/account")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sign in to look at your data")
+    other.goto(f"{certified.hub.url}/hub/account")
+    expect(other.get_by_role("heading", level=1)).to_have_text("My account")
+    other.context.close()
 
 
 def test_the_page_is_clear_about_the_way_that_is_out_of_order(
@@ -166,13 +194,13 @@ def test_a_launch_link_with_4_kb_of_query_survives_in_two_tabs(
     tabs = [context.new_page() for _ in links]
     for tab, link in zip(tabs, links, strict=True):
         tab.goto(f"{certified.hub.url}/hub/login?{urlencode({'next': link})}")
-        tab.get_by_role("link", name="Sign in", exact=True).click()
+        tab.get_by_role("button", name="Sign in", exact=True).click()
         tab.locator("input[name=login]").wait_for()
     for tab, link in zip(tabs, links, strict=True):
         assert len(link) > 4096
         tab.locator("input[name=login]").fill("alice")
         tab.locator("input[name=password]").fill("any")
         tab.get_by_role("button", name="Sign-in").click()
-        expect(tab.get_by_role("banner")).to_contain_text("Signed in as alice")
+        expect(tab.get_by_role("banner")).to_contain_text("My account: alice")
         assert tab.url == certified.hub.url + link
     context.close()

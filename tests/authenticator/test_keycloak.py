@@ -37,10 +37,9 @@ pytestmark = [
 
 STAFF = """
 c.JupyterHub.public_url = "http://127.0.0.1:{hub}/"
-c.JupyterHub.template_paths = [{templates!r}]
 c.DaasAuthenticator.issuer = ""
 c.DaasAuthenticator.oauth_callback_url = ""
-c.DaasAuthenticator.auth_refresh_age = 1
+c.DaasAuthenticator.renewal_seconds = 1
 c.DaasAuthenticator.auto_login = False
 c.DaasAuthenticator.providers = {{
     "staff": {{
@@ -106,10 +105,9 @@ def running_keycloak(port: int, log: Path) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def facility(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Facility]:
     folder, port = tmp_path_factory.mktemp("hub"), free_port()
-    templates = str(HERE.parents[1] / "templates" / "hub")
     with (
         running_keycloak(port, folder / "keycloak.log") as keycloak,
-        running_hub(folder, HUB_CONFIG + STAFF, provider=port, templates=templates) as hub,
+        running_hub(folder, HUB_CONFIG + STAFF, provider=port) as hub,
     ):
         yield Facility(hub, keycloak)
 
@@ -128,7 +126,7 @@ def page() -> Iterator[Page]:
 
 def sign_in(page: Page, facility: Facility, who: str) -> None:
     page.goto(f"{facility.hub.url}/hub/login?next=%2Fhub%2Ftoken")
-    page.get_by_role("link", name="Sign in", exact=True).click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     page.locator("#username").fill(who)
     page.locator("#password").fill(who)
     page.locator("#kc-login").click()
@@ -138,9 +136,9 @@ def test_a_person_signs_in_with_keycloak_and_loses_the_login_when_she_is_disable
     page: Page, facility: Facility
 ) -> None:
     sign_in(page, facility, "pi")
-    expect(page.get_by_role("banner")).to_contain_text("Signed in as pi", timeout=30_000)
+    expect(page.get_by_role("banner")).to_contain_text("My account: pi", timeout=30_000)
     page.reload()
-    expect(page.get_by_role("banner")).to_contain_text("Signed in as pi")
+    expect(page.get_by_role("banner")).to_contain_text("My account: pi")
     facility.disable("pi")
     deadline = time.monotonic() + 30
     while page.url.endswith("/hub/token"):

@@ -1,7 +1,9 @@
 """A login that stands: renewed, kept through an outage, ended when the provider refuses it."""
 
 import asyncio
+import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -33,16 +35,10 @@ class KeptUser:
         self.auth_state = auth_state
 
 
-class NobodyYet:
-    """The part of a handler that a login asks."""
-
-    def find_user(self, name: str) -> None:
-        return None
-
-
 @pytest.fixture
-def authenticator(provider: LyingProvider) -> DaasAuthenticator:
+def authenticator(provider: LyingProvider, tmp_path: Path) -> DaasAuthenticator:
     return DaasAuthenticator(
+        people_database=f"sqlite:///{tmp_path}/people.sqlite",
         issuer=provider.issuer,
         client_id=CLIENT_ID,
         client_secret=CLIENT_SECRET,
@@ -61,7 +57,7 @@ async def sign_in(
     url = await authenticator.authorization_url(flow)
     query = {k: v[0] for k, v in parse_qs(urlsplit(url).query).items()}
     answer = parse_qs(urlsplit(provider.authorize(query)).query)
-    model = await authenticator.authenticate(NobodyYet(), {"code": answer["code"][0], "flow": flow})
+    model = await authenticator.authenticate(None, {"code": answer["code"][0], "flow": flow})
     return KeptUser(model["name"], model["auth_state"])
 
 
@@ -71,7 +67,7 @@ async def test_only_the_needed_is_kept(
     user = await sign_in(authenticator, provider)
     assert set(user.auth_state) == {
         "provider", "issuer", "sub", "nonce", "confirmed_at",
-        "access_token", "refresh_token", "id_token", "scope",
+        "access_token", "refresh_token", "id_token", "scope", "sid",
     }  # fmt: skip
 
 
@@ -190,6 +186,7 @@ async def test_an_ended_login_is_not_revived_and_its_name_stays_hers(
     assert await authenticator.refresh_user(user) is False
     provider.status = {}
     assert await authenticator.refresh_user(user) is False
+    assert user.auth_state.pop("ended_at") == pytest.approx(time.time(), abs=60)
     assert user.auth_state == {"provider": "default", "issuer": provider.issuer, "sub": "a1"}
 
 
@@ -215,21 +212,29 @@ async def test_a_renewed_token_is_checked_like_the_first(
     assert "access_token" not in user.auth_state
 
 
-async def test_a_login_by_a_way_that_was_switched_off_ends(provider: LyingProvider) -> None:
+async def test_a_login_by_a_way_that_was_switched_off_ends(
+    provider: LyingProvider, tmp_path: Path
+) -> None:
     one = {"issuer": provider.issuer, "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
     user = KeptUser("alice", {"provider": "one", "issuer": provider.issuer, "sub": "a1",
                               "access_token": "x"})  # fmt: skip
     off = DaasAuthenticator(
-        providers={"one": {**one, "enabled": False}}, enable_auth_state=True, allow_all=True
+        providers={"one": {**one, "enabled": False}},
+        people_database=f"sqlite:///{tmp_path}/people.sqlite",
+        enable_auth_state=True,
+        allow_all=True,
     )
     assert await off.refresh_user(user) is False
     assert provider.asked == []
 
 
-async def test_claims_may_come_from_the_id_token_alone(provider: LyingProvider) -> None:
+async def test_claims_may_come_from_the_id_token_alone(
+    provider: LyingProvider, tmp_path: Path
+) -> None:
     values = {"issuer": provider.issuer, "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
     authenticator = DaasAuthenticator(
         providers={"one": {**values, "claims_from": "id_token", "groups_claim": "groups"}},
+        people_database=f"sqlite:///{tmp_path}/people.sqlite",
         oauth_callback_url=CALLBACK,
         enable_auth_state=True,
         manage_groups=True,
@@ -263,7 +268,6 @@ async def test_a_refusal_ends_the_login_and_nothing_new_starts(
     "change",
     [
         pytest.param({"sub": "b2"}, id="another sub"),
-        pytest.param({"preferred_username": "bob"}, id="another name"),
         pytest.param({"sub": "b2", "preferred_username": "bob"}, id="another person"),
     ],
 )
@@ -273,6 +277,17 @@ async def test_an_answer_for_somebody_else_ends_the_login(
     user = await sign_in(authenticator, provider)
     provider.person.update(change)
     assert await authenticator.refresh_user(user) is False
+
+
+async def test_a_new_name_at_the_provider_changes_nothing_here(
+    authenticator: DaasAuthenticator, provider: LyingProvider
+) -> None:
+    user = await sign_in(authenticator, provider)
+    provider.person["preferred_username"] = "bob"
+    model = await authenticator.refresh_user(user)
+    assert isinstance(model, dict)
+    assert model["name"] == "alice"
+    assert (await sign_in(authenticator, provider)).name == "alice"
 
 
 async def test_somebody_blocked_meanwhile_gets_no_answer(

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from jupyterhub.app import JupyterHub
 from oauthenticator.generic import GenericOAuthenticator
 from traitlets import TraitError
 from traitlets.config import Config
@@ -19,6 +20,14 @@ def test_configure_makes_the_hub_use_this_authenticator() -> None:
     authenticator = DaasAuthenticator(config=config)
     assert authenticator.enable_auth_state
     assert authenticator.manage_groups
+
+
+def test_neither_a_clock_nor_the_provider_ends_the_token_of_a_session() -> None:
+    config = Config()
+    configure(config)
+    hub = JupyterHub(config=config)
+    assert hub.oauth_token_expires_in > 10 * hub.cookie_max_age_days * 24 * 3600
+    assert not DaasAuthenticator(config=config).auth_refresh_strict
 
 
 def test_reading_the_configuration_loads_no_hub() -> None:

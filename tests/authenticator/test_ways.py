@@ -17,7 +17,6 @@ REPOSITORY = Path(__file__).parents[2]
 
 SEVERAL = """
 c.JupyterHub.public_url = "http://127.0.0.1:{hub}/"
-c.JupyterHub.template_paths = [{templates!r}]
 c.DaasAuthenticator.issuer = ""
 c.DaasAuthenticator.oauth_callback_url = ""
 c.DaasAuthenticator.provider_check_seconds = 0.2
@@ -27,6 +26,7 @@ c.DaasAuthenticator.providers = {{
     "umbrella": {{
         "profile": "umbrella",
         "issuer": "http://127.0.0.1:{umbrella}",
+        "names_people": True,
         "for_whom": "For <img src=x onerror=alert(1)> {{{{ 7*7 }}}} guests.",
         **client,
     }},
@@ -42,12 +42,10 @@ PORTS = {name: free_port() for name in ("staff", "umbrella", "away", "orcid")}
 @pytest.fixture(scope="module")
 def several(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     """A hub with five providers, none of which answers when it starts."""
-    templates = str(REPOSITORY / "templates" / "hub")
     with running_hub(
         tmp_path_factory.mktemp("hub"),
         HUB_CONFIG + SEVERAL,
         provider=0,
-        templates=templates,
         **PORTS,
     ) as hub:
         yield hub

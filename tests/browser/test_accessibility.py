@@ -20,6 +20,8 @@ PAGES = {
     "an error": ("pi", "/services/portal/open?proposal=2026-9999&app=pymca"),
     "sign-in": ("", "/services/portal/"),
     "tokens": ("pi", "/hub/token"),
+    "my account": ("pi", "/hub/account"),
+    "sign out": ("pi", "/hub/logout"),
     "a hub error": ("pi", "/hub/nothing"),
     "not allowed": ("pi", "/hub/admin"),
     "not running": ("pi", "/user/pi/pymca-2026-0142/"),

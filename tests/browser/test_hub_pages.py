@@ -13,6 +13,8 @@ from tests.conftest import Demo
 
 PAGES = {
     "tokens": "/hub/token",
+    "my account": "/hub/account",
+    "sign out": "/hub/logout",
     "no such page": "/hub/nothing",
     "not allowed": "/hub/admin",
     "a session that does not run": "/user/pi/pymca-2026-0142/",
@@ -45,7 +47,9 @@ def test_a_hub_page_looks_like_the_portal_and_offers_no_start(
 ) -> None:
     page = visit("pi", path)
     account = page.get_by_role("navigation", name="Account")
-    expect(account.get_by_role("link")).to_have_text(["Tokens", "Sign out"])
+    expect(account.get_by_role("link")).to_have_text(
+        ["Tokens", re.compile("My account: *pi"), "Sign out"]
+    )
     for word in (r"\bserver\b", r"\bspawn", r"\blaunch", r"\bshare\b", "Traceback"):
         expect(page.get_by_role("main")).not_to_have_text(re.compile(word, re.IGNORECASE))
     page.get_by_role("link", name="Data analysis").click()

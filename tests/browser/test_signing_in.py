@@ -14,7 +14,7 @@ NOTICE = "This is a demo"
 def test_each_account_signs_in_and_sees_her_name(visit: Visit, demo: Demo, who: str) -> None:
     page = visit()
     sign_in(page, demo, who)
-    expect(page.get_by_role("navigation", name="Account")).to_contain_text(f"Signed in as {who}")
+    expect(page.get_by_role("navigation", name="Account")).to_contain_text(f"My account: {who}")
 
 
 def test_somebody_who_is_blocked_reads_whom_to_ask(visit: Visit, demo: Demo) -> None:
@@ -51,6 +51,7 @@ def test_signing_out_says_that_sessions_keep_running(visit: Visit, demo: Demo) -
     page = visit()
     sign_in(page, demo, "newcomer")
     page.get_by_role("link", name="Sign out").click()
+    page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("You are signed out")
     expect(page.get_by_role("main")).to_contain_text("Sessions keep running")
     page.get_by_role("link", name="Sign in again").click()

@@ -19,6 +19,9 @@ from typing import Any
 
 import pytest
 
+from tests.desktop.chromium import running_chromium
+from tests.desktop.plain_hub import PROXY, PlainHub, api, plain_hub
+
 ROOT = Path(__file__).parents[2]
 SESSION_PYTHON = ROOT / ".session-env" / "bin" / "python"
 
@@ -325,3 +328,28 @@ def running() -> Callable[[int], bool]:
 @pytest.fixture
 def family() -> Callable[[int], list[int]]:
     return descendants
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    with running_chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def hub(request: pytest.FixtureRequest, session_python: Path) -> Iterator[PlainHub]:
+    """A hub with two people; a module's SESSION is what its sessions find in the environment."""
+    if not PROXY.exists():
+        pytest.skip("configurable-http-proxy is missing: run `make`")
+    with plain_hub(session_python, getattr(request.module, "SESSION", {})) as running:
+        until(running.answers, "the hub answers", 30)
+        for person in ("pi", "other"):
+            assert api(running, "POST", f"users/{person}").status_code == 201
+        yield running
+
+
+@pytest.fixture(scope="module")
+def desktop(hub: PlainHub) -> str:
+    """The address of pi's desktop."""
+    assert api(hub, "POST", "users/pi/servers/desk").status_code == 201, hub.log.read_text()
+    return f"{hub.url}/user/pi/desk/"

@@ -26,11 +26,19 @@ class Api(RequestHandler):
         self.write({"asked_with": self.request.headers.get("Authorization")})
 
 
+class Garbage(RequestHandler):
+    def get(self, status: str) -> None:
+        self.set_status(int(status))
+        self.set_header("Location", "/hub/api/200")
+        self.finish("<html>A page of somebody else's</html>")
+
+
 @pytest.fixture
 async def hub(directory: Path) -> AsyncIterator[Hub]:
     # Capitals: a path must not go through a host name's rules.
     path = directory / "Hub.sock"
-    server = HTTPServer(Application([(r"/hub/api/(\d+)", Api)]))
+    handlers = [(r"/hub/api/(\d+)", Api), (r"/hub/api/(\d+)/garbage", Garbage)]
+    server = HTTPServer(Application(handlers))
     server.add_socket(bind_unix_socket(str(path)))
     address = f"http+unix://{quote(str(path), safe='')}/hub/api"
     yield Hub(HubSettings.from_environment({**ENVIRONMENT, "JUPYTERHUB_API_URL": address}))
@@ -42,14 +50,17 @@ async def test_the_hub_is_reached_through_its_socket(hub: Hub) -> None:
     assert answer == {"asked_with": "token secret"}
 
 
-@pytest.mark.parametrize("status", [401, 403, 404])
+@pytest.mark.parametrize("status", [400, 401, 403])
 async def test_a_refusal_is_no_answer(hub: Hub, status: int) -> None:
     assert await hub.call(f"{hub.settings.api_url}/{status}") is None
 
 
-async def test_an_ill_hub_says_nothing_about_the_person(hub: Hub) -> None:
+@pytest.mark.parametrize("status", [200, 302, 404, 408, 429, 500, 503])
+async def test_an_ill_hub_or_a_proxy_in_between_says_nothing_about_the_person(
+    hub: Hub, status: int
+) -> None:
     with pytest.raises(HubUnreachableError):
-        await hub.call(f"{hub.settings.api_url}/500")
+        await hub.call(f"{hub.settings.api_url}/{status}/garbage")
 
 
 async def test_a_missing_hub_says_nothing_about_the_person(directory: Path) -> None:

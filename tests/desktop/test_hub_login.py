@@ -2,164 +2,18 @@
 
 import asyncio
 import json
-import os
 import re
-import socket
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
 from tornado.httpclient import HTTPClientError, HTTPRequest
-from tornado.websocket import websocket_connect
+from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from daas_desktop.hub_login import inside
-
-ROOT = Path(__file__).parents[2]
-TOKEN = "service-token-for-the-tests-only"
-CONFIG = """
-import json, os, socket, subprocess
-from jupyterhub.spawner import Spawner
-
-class SocketSpawner(Spawner):
-    process = None
-    async def start(self):
-        listener = socket.create_server(("127.0.0.1", 0))
-        settings = json.loads(os.environ["SESSION"])
-        env = {**self.get_env(), **settings["env"], "LISTEN_FDS": "1", "DAAS_HUB_VERSION": "6.1.1"}
-        env["JUPYTERHUB_SERVICE_URL"] = "http+unix://%2Fs" + env["JUPYTERHUB_SERVICE_PREFIX"]
-        command = settings["lab" if self.name == "lab" else "desktop"]
-        log = open(os.environ["LOG"], "ab")
-        self.process = subprocess.Popen(
-            command, env=env, pass_fds=(3,), stdout=log, stderr=log,
-            preexec_fn=lambda: os.dup2(listener.fileno(), 3, inheritable=True))
-        address = listener.getsockname()
-        listener.close()
-        return address
-    async def poll(self):
-        return 0 if self.process is None else self.process.poll()
-    async def stop(self, now=False):
-        if self.process is not None:
-            self.process.terminate()
-            self.process.wait(10)
-
-c.JupyterHub.spawner_class = SocketSpawner
-c.JupyterHub.authenticator_class = "dummy"
-c.Authenticator.allow_all = True
-c.JupyterHub.allow_named_servers = True
-c.JupyterHub.db_url = "sqlite://"
-c.JupyterHub.cookie_secret = os.urandom(32)
-c.JupyterHub.cleanup_servers = True
-c.JupyterHub.bind_url = os.environ["PUBLIC"]
-c.JupyterHub.hub_bind_url = os.environ["HUB"]
-c.ConfigurableHTTPProxy.api_url = os.environ["PROXY_API"]
-c.ConfigurableHTTPProxy.command = [os.environ["PROXY"]]
-c.ConfigurableHTTPProxy.pid_file = os.environ["PROXY_PID"]
-c.JupyterHub.services = [{"name": "tester", "api_token": os.environ["SERVICE_TOKEN"]}]
-c.JupyterHub.load_roles = [{"name": "tester", "services": ["tester"],
-    "scopes": ["admin:servers", "admin:users", "read:users"]}]
-"""
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
-    return ports
-
-
-@pytest.fixture(scope="module")
-def hub(session_python: Path) -> Iterator[Any]:
-    proxy = ROOT / ".node" / "node_modules" / ".bin" / "configurable-http-proxy"
-    if not proxy.exists():
-        pytest.skip("configurable-http-proxy is missing: run `make`")
-    public, inner, proxy_api = (f"http://127.0.0.1:{port}" for port in free_ports(3))
-    with tempfile.TemporaryDirectory(prefix="hub-", dir="/tmp", ignore_cleanup_errors=True) as name:
-        home = Path(name)
-        (home / "config.py").write_text(CONFIG)
-        log = home / "log"
-        environment = {
-            "PATH": f"{session_python.parent}:{os.environ['PATH']}",
-            "PYTHONPATH": str(ROOT),
-            "HOME": name,
-            "XDG_RUNTIME_DIR": name,
-        }
-        start = "from daas_desktop.{0} import main; main()"
-        tile = {"name": "tile", "title": "Tile", "command": ["sleep", "100"]}
-        session = {
-            "env": {**environment, "DAAS_TILES": json.dumps([tile]), "JUPYTERHUB_ROOT_DIR": name},
-            "desktop": [
-                *(str(session_python), "-m", "daas_desktop", "serve"),
-                *("--title", "Sleep", "--", "sleep", "100"),
-            ],
-            "lab": [str(session_python), "-c", start.format("notebook"), "--allow-root"],
-        }
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "jupyterhub", "-f", home / "config.py"],
-                env={
-                    **os.environ,
-                    **{"PUBLIC": public, "HUB": inner, "PROXY_API": proxy_api, "PROXY": str(proxy)},
-                    **{"PROXY_PID": str(home / "pid"), "SERVICE_TOKEN": TOKEN, "LOG": str(log)},
-                    "SESSION": json.dumps(session),
-                },
-                cwd=home,
-                stdout=output,
-                stderr=output,
-            )
-        try:
-            yield SimpleNamespace(process=process, url=public, inner=inner, log=log)
-        finally:
-            process.terminate()
-            process.wait(20)
-
-
-def api(hub: Any, method: str, path: str) -> requests.Response:
-    return requests.request(
-        method,
-        f"{hub.url}/hub/api/{path}",
-        headers={"Authorization": f"token {TOKEN}"},
-        timeout=30,
-    )
-
-
-@pytest.fixture(scope="module")
-def desktop(hub: Any, wait_until: Callable[..., Any]) -> str:
-    """The address of pi's desktop."""
-
-    def up() -> bool:
-        assert hub.process.poll() is None, hub.log.read_text()
-        try:
-            return requests.get(f"{hub.url}/hub/api/", timeout=5).ok
-        except requests.ConnectionError:
-            return False
-
-    wait_until(up, "the hub answers", 30)
-    for person in ("pi", "other"):
-        assert api(hub, "POST", f"users/{person}").status_code == 201
-    assert api(hub, "POST", "users/pi/servers/desk").status_code == 201, hub.log.read_text()
-    return f"{hub.url}/user/pi/desk/"
-
-
-def signed_in(hub: Any, name: str) -> requests.Session:
-    browser = requests.Session()
-    browser.headers["Sec-Fetch-Mode"] = "navigate"
-    browser.get(f"{hub.url}/hub/login", timeout=10)
-    answer = browser.post(
-        f"{hub.url}/hub/login",
-        params={"next": "/hub/home"},
-        data={"username": name, "password": "x", "_xsrf": browser.cookies["_xsrf"]},
-        timeout=10,
-    )
-    assert answer.ok
-    return browser
+from tests.desktop.plain_hub import api, cookies_for, signed_in
 
 
 @pytest.fixture
@@ -257,9 +111,11 @@ def test_a_signed_out_person_is_out(hub: Any, desktop: str, browser: requests.Se
     assert browser.get(desktop + "state", timeout=5).status_code == 403
 
 
-def cookies_for(browser: requests.Session, url: str) -> str:
-    prepared = browser.prepare_request(requests.Request("GET", url))
-    return prepared.headers["Cookie"]
+async def closed(connection: WebSocketClientConnection) -> None:
+    """Close it before the test's event loop is gone."""
+    connection.close()
+    while await connection.read_message() is not None:
+        pass
 
 
 @pytest.mark.parametrize(
@@ -287,7 +143,7 @@ async def test_the_web_socket_asks_for_login_and_origin(
         return
     connection = await websocket_connect(request)
     assert await connection.read_message() == b"RFB 003.008\n"
-    connection.close()
+    await closed(connection)
 
 
 async def test_input_is_reported_to_the_hub_and_pictures_are_not(
@@ -312,7 +168,7 @@ async def test_input_is_reported_to_the_hub_and_pictures_are_not(
     assert last_activity() == before
     await connection.write_message(bytes([4, 1, 0, 0, 0, 0, 0, 0x61]), binary=True)
     await asyncio.to_thread(wait_until, lambda: last_activity() > before, "the report", 5)
-    connection.close()
+    await closed(connection)
 
 
 def test_no_code_or_token_is_logged(hub: Any, desktop: str, browser: requests.Session) -> None:

@@ -1,7 +1,6 @@
 """The page in a real browser, behind a line that can be cut."""
 
 import selectors
-import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -11,11 +10,9 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.browser
+from tests.desktop.chromium import violations
 
-ROOT = Path(__file__).parents[2]
-AXE = ROOT / ".node" / "node_modules" / "axe-core" / "axe.min.js"
-NOVNC = ROOT / "daas_desktop" / "page" / "novnc.js"
+pytestmark = pytest.mark.browser
 
 
 class Line:
@@ -92,18 +89,6 @@ class Line:
         self._selector.close()
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    sync_api = pytest.importorskip("playwright.sync_api")
-    program = shutil.which("chromium")
-    if program is None or not NOVNC.exists() or not AXE.exists():
-        pytest.skip("chromium, page/novnc.js or axe-core is missing: run `make`")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
 def desktop(start: Callable[..., Any], window: tuple[str, ...]) -> Any:
     started = start(*window, title="PyMca")
@@ -128,12 +113,6 @@ def page(chromium: Any, line: Line) -> Iterator[Any]:
         opened.goto(line.url)
         opened.wait_for_selector("body[data-phase=running] #screen canvas")
         yield opened
-
-
-def violations(page: Any) -> list[str]:
-    page.evaluate(AXE.read_text() + ";0")
-    found = page.evaluate("axe.run()")["violations"]
-    return [f"{v['id']}: {v['nodes'][0]['html']}" for v in found]
 
 
 @pytest.fixture

@@ -1,0 +1,88 @@
+"""Opens the database, SQLite or PostgreSQL, and brings it up to date by Alembic's migrations.
+
+Used by the stores, `links.store` and `logins.store`. Blocking calls: the hub makes them in
+threads.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from sqlalchemy import Connection, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from daas_model.errors import PeopleUnavailable
+
+_MIGRATIONS = Path(__file__).with_name("migrations")
+
+
+class Database:
+    """The database at the SQLAlchemy address *url*. Every method raises `PeopleUnavailable`."""
+
+    def __init__(self, url: str) -> None:
+        parsed = make_url(url)
+        lite = parsed.get_backend_name() == "sqlite"
+        wait = {"timeout": 5} if lite else {"connect_timeout": 5}
+        self._engine = create_engine(parsed, connect_args=wait, pool_pre_ping=True)
+        if lite:
+            event.listen(self._engine, "connect", _check_references)
+        self._ready = False
+        self._opening = Lock()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Give a connection; what is done with it happens whole or not at all.
+
+        An `IntegrityError` is the caller's: two were there first.
+        """
+        with self._opening:
+            if not self._ready:
+                self.migrate()
+        with _named_errors(), self._engine.begin() as connection:
+            yield connection
+
+    def migrate(self) -> None:
+        """Make the tables, or change those of an older version; touch none of a newer one."""
+        # Half a second to import, and needed once.
+        from alembic import command  # noqa: PLC0415
+        from alembic.config import Config  # noqa: PLC0415
+        from alembic.util import CommandError  # noqa: PLC0415
+
+        settings = Config()
+        settings.set_main_option("script_location", str(_MIGRATIONS))
+        with _named_errors(), self._engine.begin() as connection:
+            settings.attributes["connection"] = connection
+            try:
+                command.upgrade(settings, "head")
+            except CommandError as error:
+                raise PeopleUnavailable(
+                    "The list of accounts was written by a newer version of the portal.",
+                    "Install that version, or bring back the copy that was made before it.",
+                    detail=str(error),
+                ) from None
+        self._ready = True
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._engine.dispose()
+
+
+def _check_references(connection: Any, _record: Any) -> None:
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+@contextmanager
+def _named_errors() -> Iterator[None]:
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except (SQLAlchemyError, OSError) as error:
+        # The text of SQLAlchemy's own error may hold the statement's values.
+        raise PeopleUnavailable(
+            "The list of accounts cannot be read or written just now.",
+            detail=f"people_database: {type(error).__name__}: {getattr(error, 'orig', '')}",
+        ) from None

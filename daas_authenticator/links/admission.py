@@ -1,0 +1,74 @@
+"""Which name an identity has here: the one it is linked to, or, where allowed, a new one.
+
+Asked by the authenticator at each login and refresh. The link decides; a provider's claims name
+a person only once, and only where the operator lets that provider do so.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from daas_authenticator.client import Identity
+from daas_authenticator.links.people import People
+from daas_authenticator.links.store import LEGACY_ISSUER, taken
+from daas_model.errors import NotLinked
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """*claimed_name* returns the name in an identity's claims, or raises `AccountProblem`."""
+
+    people: People
+    claimed_name: Callable[[Identity], str]
+    support_contact: str
+
+    async def name_of(self, identity: Identity) -> str:
+        """Return the name of *identity*; nothing is written.
+
+        Raises `NotLinked` for somebody unknown whom this provider may not name, and
+        `AccountProblem` when her name is another's, or no name.
+        """
+        link = await self.people.link_of(identity.issuer, identity.subject)
+        if link is None and (old := _legacy_id(identity)):
+            link = await self.people.link_of(LEGACY_ISSUER, old)
+        if link is not None:
+            return link.name
+        if not identity.provider.names_people:
+            raise self._not_linked(identity)
+        name = self.claimed_name(identity)
+        if await self.people.ask(self.people.store.person, name):
+            raise taken(name)
+        return name
+
+    async def settle(self, name: str, identity: Identity) -> bool:
+        """Write down whose *name* it is from now on. Returns whether that is new.
+
+        Raises `Taken` when somebody else was quicker.
+        """
+        store = self.people.store
+        if await self.people.link_of(identity.issuer, identity.subject):
+            return False
+        old = _legacy_id(identity)
+        legacy = await self.people.link_of(LEGACY_ISSUER, old) if old else None
+        if legacy is not None:
+            await self.people.ask(store.move, legacy, identity.issuer, identity.subject)
+        else:
+            await self.people.ask(store.take, name, identity.issuer, identity.subject)
+        return True
+
+    def _not_linked(self, identity: Identity) -> NotLinked:
+        return NotLinked(
+            f"You signed in with {identity.provider.title}, but this identity is not linked to an "
+            "account here yet.",
+            "If you have an account at this facility, sign in with that, open “My account” and "
+            f"link {identity.provider.title} there. If you have none, ask {self.support_contact} "
+            f"and tell them who you are at {identity.provider.title}: {identity.subject}",
+            detail=f"no link for an identity of {identity.provider.id}",
+        )
+
+
+def _legacy_id(identity: Identity) -> str:
+    """Return the identifier that an older system knew this person by, from a verified claim."""
+    value = identity.claims.get(identity.provider.legacy_claim)
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,131 @@
+"""A login that stands: renewed by its provider, kept through an outage, ended by a refusal.
+
+Asked by `DaasAuthenticator.refresh_user`, which the hub calls while somebody uses it.
+"""
+
+import asyncio
+import time
+from dataclasses import replace
+from logging import Logger, LoggerAdapter
+from typing import Any, Protocol
+
+from daas_authenticator.client import Identity, Renewed
+from daas_authenticator.kept_login import KeptLogin
+from daas_authenticator.ways import Ways
+from daas_model.errors import (
+    Blocked,
+    DaasError,
+    LoginFailed,
+    PeopleUnavailable,
+    ProviderUnavailable,
+)
+
+Model = dict[str, Any]
+
+
+class Logins(Protocol):
+    """What the authenticator offers to a renewal."""
+
+    log: "Logger | LoggerAdapter[Any]"
+    grace_seconds: int
+    renewal_seconds: int
+    enable_auth_state: bool
+
+    @property
+    def ways(self) -> Ways:
+        """The ways to sign in."""
+        ...
+
+    async def check_not_blocked(self, name: str) -> None:
+        """Raise `Blocked` when *name* may not come in."""
+        ...
+
+    async def auth_model(self, identity: Identity, public: bool = False) -> Model:
+        """Return the hub's model of who *identity* is; raise `DaasError` when she may not in."""
+        ...
+
+
+class Renewals:
+    """Renews logins, one question at a time for each person."""
+
+    def __init__(self, logins: Logins) -> None:
+        self._logins = logins
+        self._running: dict[str, asyncio.Task[bool | Model]] = {}
+        # Logins that the provider has ended: what runs goes on, nothing new starts.
+        self._ended: set[str] = set()
+        self._asked_at: dict[str, float] = {}
+
+    def has_ended(self, name: str) -> bool:
+        """Tell whether the login of *name* must be made anew before anything starts."""
+        return name in self._ended
+
+    def stands_again(self, name: str) -> None:
+        """Note that *name* has signed in."""
+        self._ended.discard(name)
+        self._asked_at[name] = time.monotonic()
+
+    async def refresh(self, user: Any, at_once: bool = True) -> bool | Model:
+        """Return the fresh model, True while nothing changed, False to sign in again.
+
+        The provider is asked *at_once*, or when it was not for `renewal_seconds`. Raises
+        `Blocked` for somebody who was blocked meanwhile.
+        """
+        recently = time.monotonic() - self._logins.renewal_seconds
+        if not at_once and self._asked_at.get(user.name, float("-inf")) > recently:
+            return user.name not in self._ended
+        # Two requests at once must not use one refresh token twice: providers take that for theft.
+        task = self._running.get(user.name)
+        if task is None:
+            task = asyncio.ensure_future(self._refresh(user))
+            self._running[user.name] = task
+            task.add_done_callback(lambda _done: self._running.pop(user.name, None))
+        answer = await asyncio.shield(task)
+        self._asked_at[user.name] = time.monotonic()
+        return answer
+
+    async def _refresh(self, user: Any) -> bool | Model:
+        logins = self._logins
+        state = await user.get_auth_state() if logins.enable_auth_state else None
+        kept = KeptLogin.from_state(state)
+        client = kept and logins.ways.client_of(kept.provider, kept.issuer)
+        if not kept or not client:
+            return await self._end(user, kept, "nothing that could be asked is kept")
+        tokens = kept.tokens
+        try:
+            await logins.check_not_blocked(user.name)
+            identity = await client.refresh(kept.tokens, kept.subject, kept.nonce)
+            tokens = identity.tokens
+            model = await logins.auth_model(identity)
+            if model["name"] != user.name:
+                raise LoginFailed("Your name has changed.", detail="refresh: another name")
+        except (ProviderUnavailable, PeopleUnavailable) as error:
+            if isinstance(error, Renewed):
+                tokens = error.tokens
+            return self._keep(user, replace(kept, tokens=tokens), error, tokens != kept.tokens)
+        except Blocked:
+            raise
+        except DaasError as error:
+            return await self._end(user, kept, f"{error.code}: {error.detail}")
+        self._ended.discard(user.name)
+        return model
+
+    def _keep(self, user: Any, kept: KeptLogin, error: DaasError, renewed: bool) -> bool | Model:
+        """Keep the login within its grace: who could not be asked has refused nobody."""
+        unchanged: bool | Model = True
+        if renewed:
+            # A provider that rotates has spent the old ones: these are kept in any case.
+            unchanged = {"name": user.name, "groups": None, "auth_state": kept.to_state()}
+        if time.time() - kept.confirmed_at > self._logins.grace_seconds:
+            self._ended.add(user.name)
+            self._logins.log.warning("Login of %s ended, its grace is over", user.name)
+            return False
+        self._logins.log.warning("Login of %s kept, %s: %s", user.name, error.code, error.detail)
+        return unchanged
+
+    async def _end(self, user: Any, kept: KeptLogin | None, why: str) -> bool:
+        """End the login of *user* for good: a provider that changes its mind does not revive it."""
+        self._logins.log.warning("Login of %s ended, %s", user.name, why)
+        self._ended.add(user.name)
+        if kept:
+            await user.save_auth_state(kept.without_tokens())
+        return False

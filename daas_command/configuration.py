@@ -1,0 +1,63 @@
+"""Reads the configuration that the hub reads, and makes the authenticator as the hub would.
+
+Used by the subcommands. Nothing of the hub is started.
+"""
+
+import os
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
+from traitlets import TraitError
+from traitlets.config import Config
+from traitlets.config.loader import ConfigFileNotFound, PyFileConfigLoader
+
+from daas_authenticator.authenticator import DaasAuthenticator
+from daas_model.errors import BadRequest
+
+
+def load(file: Path) -> Config:
+    """Return the configuration in *file* and in what it names. Raises `BadRequest`."""
+    try:
+        loaded: Config = PyFileConfigLoader(file.name, path=str(file.parent)).load_config()
+    except ConfigFileNotFound:
+        raise BadRequest(
+            f"There is no configuration at {file}.", "Name it: daas --config FILE …"
+        ) from None
+    except Exception as error:
+        # It is a program: whatever it raises is what its writer must know.
+        raise BadRequest(
+            f"{file} cannot be read: {type(error).__name__}: {error}.",
+            "Run this as the hub's user, with the hub's DAAS_ variables.",
+        ) from None
+    return loaded
+
+
+def authenticator(config: Config) -> DaasAuthenticator:
+    """Return the authenticator that the hub makes of *config*. Raises `BadRequest`."""
+    try:
+        return DaasAuthenticator(config=config)
+    except (TraitError, ValueError) as error:
+        raise BadRequest(f"{error}.", "The hub would not start with this. Mend it.") from None
+
+
+def become_owner(database: str) -> None:
+    """Work as the user whose the file of *database* is, so that the hub can write what we do.
+
+    Raises `BadRequest` when there is no file yet, or when it is somebody else's.
+    """
+    url = make_url(database)
+    if url.get_backend_name() != "sqlite" or not url.database:
+        return
+    file = Path(url.database)
+    try:
+        owner = file.stat()
+    except OSError:
+        raise BadRequest(
+            f"There is no database at {file}.", "Start the hub once; it makes it."
+        ) from None
+    if owner.st_uid == os.geteuid():
+        return
+    if os.geteuid() != 0:
+        raise BadRequest(f"{file} is another user's.", "Run this as the user that runs the hub.")
+    os.setegid(owner.st_gid)
+    os.seteuid(owner.st_uid)

@@ -1,0 +1,76 @@
+// An extension of JupyterLab: says when the person is no longer signed in. She signs in again in
+// another tab, so that what she has not saved stays on this page. Served by notebook_login.py;
+// written as the container that JupyterLab loads, so that nothing needs to be built.
+
+const AGAIN_MS = 10000;
+
+const STYLE = `
+  #daas-signed-out { max-width: 32rem; padding: 1.5rem 2rem; border-radius: 8px;
+    border: 1px solid var(--jp-border-color1); background: var(--jp-layout-color1);
+    color: var(--jp-ui-font-color1); font: 16px/1.5 var(--jp-ui-font-family); }
+  #daas-signed-out::backdrop { background: rgb(0 0 0 / 60%); }
+  #daas-signed-out h2 { margin: 0 0 0.5rem; font-size: 1.25rem; }
+  #daas-signed-out p { margin: 0 0 1rem; }
+  #daas-signed-out button { padding: 0.35rem 0.9rem; border: 0; border-radius: 6px;
+    background: #1f5f9e; color: #fff; font: inherit; cursor: pointer; }
+`;
+
+function dialogIn(page) {
+  const dialog = page.createElement("dialog");
+  dialog.id = "daas-signed-out";
+  dialog.setAttribute("aria-labelledby", "daas-signed-out-title");
+  dialog.innerHTML = `
+    <style>${STYLE}</style>
+    <h2 id="daas-signed-out-title">You are no longer signed in.</h2>
+    <p>Your notebooks and terminals keep running, and what you have not saved stays on this
+    page. Sign in again to go on; a new tab opens for it.</p>
+    <button type="button">Sign in again</button>`;
+  // Escape would leave a page on which nothing works.
+  dialog.addEventListener("cancel", (event) => event.preventDefault());
+  page.body.append(dialog);
+  return dialog;
+}
+
+function reconnect(app) {
+  for (const widget of app.shell.widgets("main")) {
+    widget.sessionContext?.session?.kernel?.reconnect();
+    widget.content?.session?.reconnect?.();
+  }
+}
+
+function activate(app) {
+  const { baseUrl, wsUrl } = app.serviceManager.serverSettings;
+  const dialog = dialogIn(document);
+
+  // JupyterLab has this socket as well, but tells nobody why it was closed.
+  function watch() {
+    const socket = new WebSocket(`${wsUrl}api/events/subscribe`);
+    socket.onclose = ask;
+  }
+
+  async function ask() {
+    // Not "cors", which would need a form's token.
+    const answer = await fetch(`${baseUrl}api/status`, { mode: "no-cors" }).catch(() => null);
+    if (answer?.status === 403) {
+      if (!dialog.open) dialog.showModal();
+    } else {
+      setTimeout(watch, AGAIN_MS);
+    }
+  }
+
+  dialog.querySelector("button").addEventListener("click", () => open(`${baseUrl}signed-in`));
+  new BroadcastChannel(new URL(baseUrl).pathname).onmessage = () => {
+    if (!dialog.open) return;
+    dialog.close();
+    reconnect(app);
+    watch();
+  };
+  watch();
+}
+
+const plugin = { id: "daas-signed-out:plugin", autoStart: true, activate };
+
+(window._JUPYTERLAB ??= {})["daas-signed-out"] = {
+  init() {},
+  get: async () => () => ({ __esModule: true, default: plugin }),
+};
