@@ -154,8 +154,7 @@ def test_attack_19_another_session_opens_no_web_socket_with_a_persons_cookies(
     for app, path in (("pymca", "rfb"), ("jupyterlab", "api/events/subscribe")):
         victim.goto(f"{place.portal}open?app={app}&proposal=2026-0142")
         victim.get_by_role("main").get_by_role("button").click()
-        victim.wait_for_url(f"{place.sessions_of('pi')}**")
-        victim.locator("body[data-phase=running], #jp-main-dock-panel").wait_for()
+        victim.wait_for_url(f"{place.sessions_of('pi')}**", wait_until="commit")
         session = f"{place.sessions_of('pi')}{app}-2026-0142/{path}".replace("https:", "wss:")
         assert victim.evaluate(CONNECT, session) == "open"
         victim.goto(trap)
