@@ -11,6 +11,7 @@ from pathlib import Path
 import daas_authenticator
 import daas_portal
 import daas_spawner
+from daas_model.hosting import Hosting
 
 c = get_config()
 
@@ -18,10 +19,16 @@ here = Path(__file__).parent
 state = Path(os.environ.get("DAAS_STATE", "/var/lib/daas"))
 run = Path(os.environ.get("DAAS_RUN", "/run/daas"))
 
-c.JupyterHub.bind_url = os.environ.get("DAAS_URL", "http://127.0.0.1:8000/")
+hosting = Hosting.parse(
+    kind=os.environ.get("DAAS_HOSTING", "subdomains"),
+    public_url=os.environ.get("DAAS_PUBLIC_URL", ""),
+    sessions_url=os.environ.get("DAAS_SESSIONS_URL", ""),
+    listen_url=os.environ.get("DAAS_URL", "http://127.0.0.1:8000/"),
+)
+
+c.JupyterHub.bind_url = hosting.listen_url
 c.JupyterHub.db_url = os.environ.get("DAAS_DATABASE", f"sqlite:///{state}/jupyterhub.sqlite")
 c.JupyterHub.cookie_secret_file = str(state / "cookie_secret")
-c.JupyterHub.tornado_settings = {"cookie_options": {"SameSite": "Lax"}}
 c.ConfigurableHTTPProxy.pid_file = str(run / "proxy.pid")
 if "DAAS_PROXY" in os.environ:
     c.ConfigurableHTTPProxy.command = shlex.split(os.environ["DAAS_PROXY"])
@@ -29,9 +36,9 @@ if "DAAS_PROXY" in os.environ:
 c.Facility.apps_folder = os.environ.get("DAAS_APPS", str(here / "images"))
 c.DaasSpawner.session_environment = os.environ.get("DAAS_ENVIRONMENT", str(here / ".session-env"))
 
-daas_authenticator.configure(c, state_folder=state)
-daas_spawner.configure(c, run_folder=run, state_folder=state)
-daas_portal.configure(c, config_file=Path(__file__))
+daas_authenticator.configure(c, hosting, state_folder=state)
+daas_spawner.configure(c, hosting, run_folder=run, state_folder=state)
+daas_portal.configure(c, hosting, config_file=Path(__file__))
 
 if "DAAS_SETTINGS" in os.environ:
     load_subconfig(os.environ["DAAS_SETTINGS"])

@@ -22,6 +22,7 @@ from daas_authenticator.kept_login import KeptLogin
 from daas_authenticator.login_flow import LoginFlow, Purpose
 from daas_authenticator.logins.beginning import by_her_token, not_her_own, stands
 from daas_authenticator.logins.notices import public_sentence, raised_sentence
+from daas_authenticator.own_host import require_own_host
 from daas_authenticator.parts import Parts
 from daas_authenticator.providers import DEFAULT, Provider
 from daas_authenticator.rights.applying import lower_all, right_groups
@@ -31,6 +32,7 @@ from daas_authenticator.rights.rules import rights_of
 from daas_authenticator.routes import handlers
 from daas_authenticator.web_errors import web_error
 from daas_model.errors import Blocked, LoginFailed, PeopleUnavailable
+from daas_model.hosting import ONE_ADDRESS
 from daas_model.people import Account, Person
 from daas_model.proposals import Proposal
 
@@ -54,6 +56,8 @@ class DaasAuthenticator(Parts):
 
         The hub asks once, when it starts: from then on providers and people are looked after.
         """
+        if not app.subdomain_host:
+            self.log.warning("Known limit: %s", ONE_ADDRESS)
         if app.public_url:
             self._public_hub = url_path_join(app.public_url, "hub") + "/"
         if self.ways:
@@ -116,6 +120,11 @@ class DaasAuthenticator(Parts):
         return LoginFailed(
             "You are signed in, but you may not use this portal.", f"Ask {self.support_contact}."
         )
+
+    async def get_authenticated_user(self, handler: Any, data: Any) -> Any:
+        """Return the hub's model of who signed in; nobody signs in below a session's host."""
+        require_own_host(handler)
+        return await super().get_authenticated_user(handler, data)
 
     async def authenticate(
         self,

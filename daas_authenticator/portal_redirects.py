@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urldefrag
 
 from jupyterhub.handlers import BaseHandler
+from jupyterhub.utils import url_path_join
 
 from daas_authenticator.web_errors import web_error
 from daas_model.errors import StartRefused
@@ -38,8 +39,23 @@ class PortalRedirect(BaseHandler):
         raise web_error(StartRefused("Sessions are started in the portal only."), self.log)
 
 
+class WithoutSlash(BaseHandler):
+    """The page that was meant: the hub knows its own without a slash at the end only."""
+
+    def get(self, page: str) -> None:
+        """Go there, with what was asked."""
+        address = url_path_join(self.hub.base_url, page)
+        query = self.request.query
+        self.redirect(f"{address}?{query}" if query else address)
+
+
 HANDLERS: list[tuple[str, type[BaseHandler]]] = [
     (r"/home/?", PortalRedirect),
     (r"/spawn(/.*)?", PortalRedirect),
     (r"/spawn-pending(/.*)?", PortalRedirect),
+    # Not where the path after it is another page's matter.
+    (
+        r"/((?!api/|user/|user-redirect/|static/)[a-z][a-z0-9_-]*(?:/[a-z0-9_-]+){0,2})/",
+        WithoutSlash,
+    ),
 ]

@@ -152,7 +152,8 @@ class AuthenticatorSettings(AccountSettings, RightsSettings, GenericOAuthenticat
     portal_url = Unicode(
         "/services/portal/",
         help="""Path of the portal on the hub's host; the hub's own home and start pages lead
-        there. Starts and ends with a slash. Example: "/services/portal/".""",
+        there. Follows the path of `DAAS_PUBLIC_URL`; starts and ends with a slash.
+        Example: "/daas/services/portal/".""",
     ).tag(config=True)
 
     provider_timeout_seconds = Float(

@@ -151,6 +151,7 @@ def hub_environment(port: int, folder: Path, run: Path) -> dict[str, str]:
         "DAAS_RUN": str(run),
         "DAAS_STATE": str(state),
         "DAAS_URL": f"http://127.0.0.1:{port}/",
+        "DAAS_HOSTING": "paths",
         "DAAS_PROXY": shlex.join([str(node), str(proxy)]),
         "DAAS_SETTINGS": str(REPOSITORY / "daas_demo" / "settings.py"),
         "DAAS_DEMO_FOLDER": str(folder),

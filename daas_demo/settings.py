@@ -49,11 +49,7 @@ c.DaasSpawner.notice = NOTICE
 c.PortalApp.title = TITLE
 c.PortalApp.notice = NOTICE
 c.PortalApp.support = SUPPORT
-c.PortalApp.weaknesses = [
-    "Everybody's sessions share one web address. In production each person has a sub-domain of "
-    "her own.",
-    *weaknesses(),
-]
+c.PortalApp.weaknesses = list(weaknesses())
 c.JupyterHub.template_vars = {
     "daas_title": TITLE,
     "daas_notice": NOTICE,

@@ -19,6 +19,7 @@ from tornado.netutil import Resolver
 
 CALL_TIMEOUT_S = 10
 REPORT_EVERY_S = 60
+HOST_COOKIES = "JUPYTERHUB_COOKIE_HOST_PREFIX_ENABLED"
 
 # Bad request, unauthorised, forbidden: what the hub says of a code or a token that it does not
 # know. Everything else may come from a proxy on the way, which knows nothing of either.
@@ -44,6 +45,13 @@ class HubSettings:
     server_name: str
     access_scopes: frozenset[str]
     activity_url: str
+    # `__Host-`: no other host can plant such a cookie. The hub says so where hosts are apart.
+    cookie_prefix: str = ""
+
+    @property
+    def cookie_path(self) -> str:
+        """The path for which this session's cookies are; a `__Host-` cookie has no other."""
+        return "/" if self.cookie_prefix else self.prefix
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str]) -> "HubSettings":
@@ -60,6 +68,7 @@ class HubSettings:
             server_name=env.get("JUPYTERHUB_SERVER_NAME", ""),
             access_scopes=frozenset(json.loads(env["JUPYTERHUB_OAUTH_ACCESS_SCOPES"])),
             activity_url=env.get("JUPYTERHUB_ACTIVITY_URL", ""),
+            cookie_prefix="__Host-" if env.get(HOST_COOKIES, "0") == "1" else "",
         )
 
 

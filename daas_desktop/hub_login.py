@@ -19,6 +19,7 @@ from daas_desktop.hub import Hub, HubUnreachableError
 from daas_desktop.open_connections import ASK_EVERY_S, OpenConnections
 
 FLOW_KEPT_S = 600
+LONGEST_NEXT = 1500
 _HEADER = re.compile(r"(?:token|bearer)\s+(\S+)", re.IGNORECASE)
 
 
@@ -54,7 +55,8 @@ class HubLogin:
         self._verdicts: dict[Visitor, tuple[float, Verdict]] = {}
         self._open = OpenConnections(self._may_stay, ask_every_s)
         # The name is the session's own: the cookies of /user/pi/ also reach /user/pi/pymca-x/.
-        self._cookie = re.sub(r"[^\w-]", "-", hub.settings.client_id)
+        name = re.sub(r"[^\w-]", "-", hub.settings.client_id)
+        self._cookie = hub.settings.cookie_prefix + name
 
     async def verdict(self, handler: RequestHandler) -> Verdict:
         """Say who is at the door. Raises HubUnreachableError when nobody can tell."""
@@ -107,7 +109,10 @@ class HubLogin:
         state, verifier = secrets.token_urlsafe(16), secrets.token_urlsafe(32)
         digest = hashlib.sha256(verifier.encode()).digest()
         settings = self._hub.settings
-        flow = json.dumps({"verifier": verifier, "next": handler.request.uri})
+        # A cookie holds 4 kB, and nothing here reads a query: one that is too long is left out.
+        wanted = handler.request.uri or settings.prefix
+        wanted = wanted if len(wanted) <= LONGEST_NEXT else handler.request.path
+        flow = json.dumps({"verifier": verifier, "next": wanted})
         self._set_cookie(handler, self._flow_cookie(state), flow, max_age=FLOW_KEPT_S)
         query = {
             "client_id": settings.client_id,
@@ -129,7 +134,8 @@ class HubLogin:
         code = handler.get_query_argument("code", "")
         name = self._flow_cookie(state)
         flow = handler.get_signed_cookie(name, max_age_days=FLOW_KEPT_S / 86400)
-        handler.clear_cookie(name, path=settings.prefix)
+        secure = bool(settings.cookie_prefix)
+        handler.clear_cookie(name, path=settings.cookie_path, secure=secure)
         if not flow or not code:
             raise LoginError("This sign-in was begun elsewhere or took too long.")
         kept = json.loads(flow)
@@ -161,10 +167,10 @@ class HubLogin:
             value,
             expires_days=None,
             max_age=max_age,
-            path=self._hub.settings.prefix,
+            path=self._hub.settings.cookie_path,
             httponly=True,
             samesite="Lax",
-            secure=_browser_speaks_https(handler),
+            secure=bool(self._hub.settings.cookie_prefix) or _browser_speaks_https(handler),
         )
 
 

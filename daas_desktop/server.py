@@ -51,6 +51,16 @@ class PageHandler(Handler):
         )
 
 
+class SlashHandler(Handler):
+    """The address without its slash; the page's own links need one."""
+
+    open_door = True
+
+    def get(self) -> None:
+        """Send to the address with the slash."""
+        self.redirect(self.request.path + "/")
+
+
 class ApiHandler(Handler):
     """Tells the hub that the session is ready; we listen only once the X server answers."""
 
@@ -174,6 +184,7 @@ def application(session: Session, prefix: str) -> Application:
     return Application(
         [
             (prefix, PageHandler),
+            *([(prefix.rstrip("/"), SlashHandler)] if prefix != "/" else []),
             (prefix + r"api/?", ApiHandler),
             (prefix + "oauth_callback", CallbackHandler),
             (prefix + "state", StateHandler),

@@ -1,7 +1,7 @@
 """The portal's pages and its API: a hub-managed service.
 
 It talks to the hub by REST only and holds no data. Start reading at `app.py` (addresses and
-settings), then `pages.py` (one handler per page) and `opening.py` (what "Open" does).
+settings), then `pages.py` (one handler per page, on `page.py`) and `opening.py` (what "Open" does).
 """
 
 import os
@@ -10,12 +10,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from daas_model.hosting import PORTAL as NAME
+from daas_model.hosting import Hosting
 from daas_portal.lifetime import mark
 
-NAME = "portal"
 
-
-def configure(c: Any, *, config_file: Path) -> None:
+def configure(c: Any, hosting: Hosting, *, config_file: Path) -> None:
     """Add the portal to the hub's services. *c* is the traitlets configuration.
 
     The portal reads the same *config_file* as the hub, so that both know one catalogue.
@@ -42,7 +42,8 @@ def configure(c: Any, *, config_file: Path) -> None:
             },
         }
     ]
-    c.JupyterHub.default_url = f"/services/{NAME}/"
+    c.JupyterHub.default_url = hosting.portal_path
+    c.PortalApp.session_origins = hosting.session_origins
     c.JupyterHub.template_paths = [str(_templates() / "hub")]
 
 

@@ -17,11 +17,13 @@ from traitlets.config import Application
 
 from daas_catalogue.facility import Facility
 from daas_model.errors import DaasError
+from daas_model.hosting import ONE_ADDRESS
 from daas_portal import pages
 from daas_portal.events import Events, Watches
 from daas_portal.hub import HubClient
 from daas_portal.lifetime import until_ended
 from daas_portal.opening import Opener
+from daas_portal.page import Portal, log_request, security_headers
 
 #: For so long a login that has ended may still see a page; the hub's default is 300.
 LOGIN_KEPT_SECONDS = 30
@@ -80,6 +82,14 @@ class PortalApp(Application):
         Example: `the user office, user.office@facility.example`.
         """,
     ).tag(config=True)
+    session_origins = Unicode(
+        "",
+        help="""The hosts of sessions, as a content security policy writes them; empty where they
+        share the portal's host. The portal's forms may lead there, and cookies follow it.
+
+        Follows `DAAS_PUBLIC_URL` and `DAAS_HOSTING`. Example: `https://*.daas.facility.example`.
+        """,
+    ).tag(config=True)
     aliases = {"config": "PortalApp.config_file"}  # noqa: RUF012  traitlets' own way
 
     def initialize(self, argv: list[str] | None = None) -> None:
@@ -100,28 +110,34 @@ class PortalApp(Application):
     def web_application(self, prefix: str, api_url: str, token: str) -> WebApplication:
         """Return the pages under *prefix*, talking to the hub at *api_url*."""
         hub = HubClient(api_url, token)
+        apart = bool(self.session_origins)  # then browsers come by https
         # Without `expires_days` its cookie ends with the browser, as a login on a public
         # computer must.
+        cookies = {"SameSite": "Lax", "expires_days": None, **({"secure": True} if apart else {})}
         TabByTab.instance(
             cache_max_age=LOGIN_KEPT_SECONDS,
-            cookie_options={"SameSite": "Lax", "expires_days": None},
+            cookie_options=cookies,
+            # The hub tells this to sessions only.
+            cookie_host_prefix_enabled=apart,
         )
         settings: dict[str, Any] = {
-            "portal": pages.Portal(
+            "portal": Portal(
                 facility=self.facility,
                 hub=hub,
                 opener=Opener(self.facility, hub),
                 templates=templates(),
                 title=self.title,
                 notice=self.notice,
-                weaknesses=tuple(self.weaknesses),
+                weaknesses=(*(() if apart else (ONE_ADDRESS,)), *self.weaknesses),
                 support=self.support,
                 prefix=prefix,
+                headers=security_headers(self.session_origins),
             ),
             "watches": Watches(hub, self.facility.apps),
             "cookie_secret": os.urandom(32),
             "xsrf_cookies": True,
-            "log_function": pages.log_request,
+            "xsrf_cookie_kwargs": cookies,
+            "log_function": log_request,
         }
         static = str(files("daas_portal") / "static")
         return WebApplication(
@@ -132,7 +148,7 @@ class PortalApp(Application):
                 (f"{prefix}stop/?", pages.Stop),
                 (f"{prefix}sessions/([a-z0-9-]+)/?", pages.Session),
                 (f"{prefix}events/?", Events),
-                (f"{prefix}apps/([^/]+)/icon", pages.Icon),
+                (f"{prefix}apps/([^/]+)/icon/?", pages.Icon),
                 (f"{prefix}static/(.*)", pages.Static, {"path": static}),
                 (f"{prefix}oauth_callback", pages.Callback),
                 (".*", pages.NotFound),

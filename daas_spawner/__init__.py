@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from daas_model.hosting import Hosting
 
-def configure(c: Any, *, run_folder: Path, state_folder: Path) -> None:
+
+def configure(c: Any, hosting: Hosting, *, run_folder: Path, state_folder: Path) -> None:
     """Set the hub up for our sessions. *c* is the traitlets configuration.
 
+    *hosting* says on which hosts they live.
     *run_folder* holds sockets (short path, lower case), *state_folder* what must survive.
     """
     from daas_spawner.one_door import roles  # noqa: PLC0415  only the hub needs the hub's code
@@ -22,6 +25,10 @@ def configure(c: Any, *, run_folder: Path, state_folder: Path) -> None:
     # What runs must outlive a hub that is restarted; whoever ends the service ends them.
     c.JupyterHub.cleanup_servers = False
     c.JupyterHub.load_roles = roles()
+    if hosting.subdomains:
+        c.JupyterHub.subdomain_host = hosting.sessions_url
+        c.JupyterHub.subdomain_hook = hosting.host_of
+    c.DaasSpawner.portal_url = hosting.portal_url
     c.DaasSpawner.run_folder = str(run_folder)
     c.DaasSpawner.log_folder = str(state_folder / "session-logs")
     # Sessions reach this socket through a relay each; nobody else but proxy and portal does.

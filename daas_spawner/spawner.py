@@ -61,7 +61,8 @@ class DaasSpawner(Spawner):
         "/services/portal/",
         help="""Where the portal's home page is, for links out of a session.
 
-        Example: `/services/portal/`.
+        Follows `DAAS_PUBLIC_URL`; a whole address where sessions have hosts of their own.
+        Example: `https://daas.facility.example/services/portal/`.
         """,
     ).tag(config=True)
     notice = Unicode(

@@ -13,7 +13,7 @@ from collections import defaultdict
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-TESTS = ("tests/authenticator", "tests/desktop")
+TESTS = ("tests/authenticator", "tests/desktop", "tests/hosting")
 THROUGH_A_PLAIN_HUB = "tests/authenticator/test_attacks.py"
 WHAT = {
     1: "forged or planted answer",
@@ -29,6 +29,8 @@ WHAT = {
     11: "planted session",
     13: "session open after sign-out",
     16: "thrown out, still inside",
+    18: "page of another's session",
+    19: "cookies planted by a neighbour",
     21: "markup in names",
     22: "words in the answer's address",
     23: "tokens on pages and in logs",
