@@ -24,15 +24,19 @@ from daas_authenticator.handlers import CallbackHandler, LoginHandler, SignInPag
 from daas_authenticator.kept_login import KeptLogin
 from daas_authenticator.login_flow import LoginFlow
 from daas_authenticator.long_links import LongLinks
+from daas_authenticator.passwords.identity import GROUPS_CLAIM, LocalIdentity
+from daas_authenticator.passwords.kept import KeptPasswordLogin
+from daas_authenticator.passwords.pages import PasswordPage
 from daas_authenticator.providers import DEFAULT, Provider
 from daas_authenticator.settings import AuthenticatorSettings
-from daas_authenticator.ways import Ways
+from daas_authenticator.ways import Way, Ways
 from daas_authenticator.web_errors import web_error
 from daas_model.errors import AccountProblem, Blocked, DaasError, LoginFailed, ProviderUnavailable
 from daas_model.people import Account, Person
 from daas_model.proposals import Proposal
 
-_ID = "(?P<provider>[a-z][a-z0-9-]{0,31})"
+_ID = "[a-z][a-z0-9-]{0,31}"
+_PROVIDER = f"(?P<provider>{_ID})"
 
 
 class DaasAuthenticator(AuthenticatorSettings):
@@ -47,6 +51,8 @@ class DaasAuthenticator(AuthenticatorSettings):
         self._ways: Ways | None = None
         self._watch: asyncio.Task[None] | None = None
         self._public_hub = ""
+        #: Proxies before ours, whose word about where a request comes from counts.
+        self.trusted_proxies: frozenset[str] = frozenset()
         self._refreshes: dict[str, asyncio.Task[Any]] = {}
         # Logins that the provider has ended: what runs goes on, nothing new starts.
         self._ended: set[str] = set()
@@ -62,6 +68,9 @@ class DaasAuthenticator(AuthenticatorSettings):
         """
         if app.public_url:
             self._public_hub = url_path_join(app.public_url, "hub") + "/"
+        self.trusted_proxies = frozenset(app.trusted_downstream_ips)
+        if self.passwords and not is_safe_url(self.redirect_uri("")):
+            self.log.error("password_ways are off: JupyterHub.public_url is not set or not https")
         if self.ways:
             self._check_public_hub()
             self._watch = asyncio.ensure_future(self.ways.look_after(self.provider_check_seconds))
@@ -70,15 +79,16 @@ class DaasAuthenticator(AuthenticatorSettings):
             (r"/login", SignInPage),
             (r"/oauth_login", self.login_handler, links),
             (r"/oauth_callback", self.callback_handler, links),
-            (f"/oidc/{_ID}/login", self.login_handler, links),
-            (f"/oidc/{_ID}/callback", self.callback_handler, links),
+            (f"/oidc/{_PROVIDER}/login", self.login_handler, links),
+            (f"/oidc/{_PROVIDER}/callback", self.callback_handler, links),
+            (f"/password/(?P<way>{_ID})/login", PasswordPage),
             (r"/logout", self.logout_handler),
             *portal_redirects.HANDLERS,
         ]
 
     def login_url(self, base_url: str) -> str:
         """Return where a login begins: at the one provider, or on the page with all of them."""
-        way = self.ways.only_way()
+        way = self.only_way()
         return str(url_path_join(base_url, way.path if way else "login"))
 
     def normalize_username(self, username: str) -> str:
@@ -106,9 +116,7 @@ class DaasAuthenticator(AuthenticatorSettings):
     ) -> dict[str, Any]:
         """Return the hub's model of who signed in. Raises `DaasError`; the callback shows it."""
         assert data is not None
-        flow: LoginFlow = data["flow"]
-        client = self.ways.client(flow.provider)
-        identity = await client.sign_in(data["code"], flow, self._redirect_uri_of(client.provider))
+        identity = await self._identity(handler, data)
         model = await self._auth_model(identity)
         await self._check_owner(handler, model["name"], identity)
         self._ended.discard(model["name"])
@@ -192,7 +200,24 @@ class DaasAuthenticator(AuthenticatorSettings):
         """Raise `LoginFailed` when the answer's `iss` is another provider's (RFC 9207)."""
         await self.ways.client(flow.provider).check_answer(issuer)
 
+    def only_way(self) -> Way | None:
+        """Return the one provider to sign in at, when there is exactly one way at all."""
+        return None if self.passwords else self.ways.only_way()
+
     # -- inside ---------------------------------------------------------------------------
+
+    async def _identity(self, handler: Any, data: Mapping[str, Any]) -> Identity | LocalIdentity:
+        """Return who signs in: by what was typed, or by a provider's answer."""
+        if "password_way" in data:
+            return await self.passwords.check(
+                data["password_way"],
+                data["typed"],
+                data["address"],
+                lambda name: handler.find_user(name) is not None,
+            )
+        flow: LoginFlow = data["flow"]
+        client = self.ways.client(flow.provider)
+        return await client.sign_in(data["code"], flow, self._redirect_uri_of(client.provider))
 
     def _make_client(self, provider: Provider) -> OpenIDClient:
         fetch = Fetch(self.provider_timeout_seconds, provider.ca_bundle, provider.proxy)
@@ -211,18 +236,20 @@ class DaasAuthenticator(AuthenticatorSettings):
             )
 
     async def _refresh(self, user: Any) -> bool | dict[str, Any]:
-        kept = KeptLogin.from_state(await user.get_auth_state() if self.enable_auth_state else None)
-        client = kept and self.ways.client_of(kept.provider, kept.issuer)
-        if not kept or not client:
+        state = await user.get_auth_state() if self.enable_auth_state else None
+        kept = KeptPasswordLogin.from_state(state) or KeptLogin.from_state(state)
+        if kept is None:
             return await self._end(user, kept, "nothing that could be asked is kept")
         unchanged: bool | dict[str, Any] = True
         try:
-            identity = await client.refresh(kept.tokens, kept.subject, kept.nonce)
+            identity = await self._asked_again(kept)
+            if identity is None:
+                return True
             model = await self._auth_model(identity)
             if model["name"] != user.name:
                 raise LoginFailed("Your name has changed.", detail="refresh: another name")
         except ProviderUnavailable as error:
-            if isinstance(error, Renewed):
+            if isinstance(error, Renewed) and isinstance(kept, KeptLogin):
                 # A provider that rotates has spent the old ones: these are kept in any case.
                 kept = replace(kept, tokens=error.tokens)
                 unchanged = {"name": user.name, "groups": None, "auth_state": kept.to_state()}
@@ -237,7 +264,18 @@ class DaasAuthenticator(AuthenticatorSettings):
         self._ended.discard(user.name)
         return model
 
-    async def _end(self, user: Any, kept: KeptLogin | None, why: str) -> bool:
+    async def _asked_again(
+        self, kept: KeptLogin | KeptPasswordLogin
+    ) -> Identity | LocalIdentity | None:
+        """Return what is said today of who signed in; None when nobody can be asked yet."""
+        if isinstance(kept, KeptPasswordLogin):
+            return await self.passwords.confirm(kept)
+        client = self.ways.client_of(kept.provider, kept.issuer)
+        if client is None:
+            raise LoginFailed("Your login has ended.", detail="its way was switched off")
+        return await client.refresh(kept.tokens, kept.subject, kept.nonce)
+
+    async def _end(self, user: Any, kept: KeptLogin | KeptPasswordLogin | None, why: str) -> bool:
         """End the login of *user* for good: a provider that changes its mind does not revive it."""
         self.log.warning("Login of %s ended, %s", user.name, why)
         self._ended.add(user.name)
@@ -245,12 +283,15 @@ class DaasAuthenticator(AuthenticatorSettings):
             await user.save_auth_state(kept.without_tokens())
         return False
 
-    async def _auth_model(self, identity: Identity) -> dict[str, Any]:
+    async def _auth_model(self, identity: Identity | LocalIdentity) -> dict[str, Any]:
         """Return the hub's model, with the stock hooks run and only what we need kept."""
         provider = identity.provider
         claim = self.username_claim if provider.id == DEFAULT else provider.username_claim
         name = names.local_name(identity.claims, claim, self.reserved_names)
-        state = KeptLogin.of(identity).to_state()
+        if isinstance(identity, LocalIdentity):
+            state = KeptPasswordLogin.of(identity).to_state()
+        else:
+            state = KeptLogin.of(identity).to_state()
         # For the moment all claims: hooks and groups are read from them.
         state[self.user_auth_state_key] = dict(identity.claims)
         if self.modify_auth_state_hook is not None:
@@ -267,7 +308,9 @@ class DaasAuthenticator(AuthenticatorSettings):
         model["auth_state"].pop(self.user_auth_state_key, None)
         return model
 
-    async def _check_owner(self, handler: Any, name: str, identity: Identity) -> None:
+    async def _check_owner(
+        self, handler: Any, name: str, identity: Identity | LocalIdentity
+    ) -> None:
         """Refuse *name* to another person than the one that got it first.
 
         Names can be given up and taken again at a provider, and two providers can give the same
@@ -276,7 +319,7 @@ class DaasAuthenticator(AuthenticatorSettings):
         user = handler.find_user(name)
         known = await user.get_auth_state() if user else None
         # A provider that was moved to another address takes its people along.
-        if not known or known.get("issuer") not in self.ways.issuers:
+        if not known or known.get("issuer") not in (self.ways.issuers | self.passwords.issuers):
             return
         if (known["issuer"], known["sub"]) != (identity.issuer, identity.subject):
             raise AccountProblem(
@@ -286,6 +329,8 @@ class DaasAuthenticator(AuthenticatorSettings):
 
     async def get_user_groups(self, auth_state: dict[str, Any]) -> set[str]:
         """Return the groups in the provider's claim; none when the claim is missing."""
+        if auth_state["issuer"] in self.passwords.issuers:
+            return set(names.group_names(auth_state[self.user_auth_state_key].get(GROUPS_CLAIM)))
         if auth_state["provider"] != DEFAULT:
             claim = self.ways.client(auth_state["provider"]).provider.groups_claim
             return set(names.group_names(auth_state[self.user_auth_state_key].get(claim)))

@@ -19,6 +19,7 @@ from tornado.web import HTTPError
 
 from daas_authenticator.login_flow import LIFETIME_SECONDS, LoginFlow, is_state, safe_path
 from daas_authenticator.long_links import SHORT_CHARACTERS, LongLinks
+from daas_authenticator.passwords.forms import password_forms
 from daas_authenticator.providers import DEFAULT
 from daas_authenticator.web_errors import web_error
 from daas_model.errors import BadRequest, DaasError, LoginFailed, StartRefused
@@ -37,23 +38,22 @@ class SignInPage(HubLoginHandler):
         if self.current_user:
             await super().get()
         elif self.authenticator.auto_login and await self._only_way_works():
-            self.redirect(self._address(self.authenticator.ways.only_way().path))
+            self.redirect(self.address_of(self.authenticator.only_way().path))
         else:
             self.finish(await self._render())
 
     async def _only_way_works(self) -> bool:
-        ways = self.authenticator.ways
-        way = ways.only_way()
+        way = self.authenticator.only_way()
         if way is None:
             return False
         try:
-            await ways.working_client(way.id)
+            await self.authenticator.ways.working_client(way.id)
         except DaasError:
             return False
         return True
 
-    def post(self) -> None:
-        """Refuse: nobody types a password here."""
+    async def post(self) -> None:
+        """Refuse: each form of this page has an address of its own."""
         raise web_error(BadRequest("There is no form on this page.", "Sign in again."), self.log)
 
     def render_template(self, name: str, **ns: Any) -> Any:
@@ -65,13 +65,14 @@ class SignInPage(HubLoginHandler):
                     "title": way.title,
                     "for_whom": way.for_whom,
                     "out_of_order": way.out_of_order,
-                    "url": self._address(way.path) if way.path else "",
+                    "url": self.address_of(way.path) if way.path else "",
                 }
                 for way in ways
-            ]
+            ] + password_forms(self)
         return super().render_template(name, **ns)
 
-    def _address(self, path: str) -> str:
+    def address_of(self, path: str) -> str:
+        """Return the address of *path* below the hub, with where the person wants to go."""
         wanted = self._validate_next_url(self.get_argument("next", ""))
         address = url_path_join(self.hub.base_url, path)
         return str(url_concat(address, {"next": wanted}) if wanted else address)

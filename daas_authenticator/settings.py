@@ -12,6 +12,7 @@ from traitlets import Dict, Float, Integer, Set, TraitError, Unicode, default, v
 
 from daas_authenticator.accounts.settings import AccountSettings
 from daas_authenticator.names import RESERVED_NAMES
+from daas_authenticator.passwords.traits import PasswordSettings
 from daas_authenticator.profiles import PROFILES
 from daas_authenticator.providers import (
     DEFAULT,
@@ -23,7 +24,7 @@ from daas_authenticator.providers import (
 )
 
 
-class AuthenticatorSettings(AccountSettings, GenericOAuthenticator):
+class AuthenticatorSettings(AccountSettings, PasswordSettings, GenericOAuthenticator):
     """The settings, checked; set them as `c.DaasAuthenticator.<name>`."""
 
     providers = Dict(
