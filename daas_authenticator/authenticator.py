@@ -6,7 +6,6 @@ binds them to the hub's interface.
 """
 
 import asyncio
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,11 +18,13 @@ from daas_authenticator.accounts.lookup import resolve_account
 from daas_authenticator.client import Identity
 from daas_authenticator.discovery import is_safe_url
 from daas_authenticator.kept_login import KeptLogin
+from daas_authenticator.kept_logins import AnyIdentity, to_keep
 from daas_authenticator.login_flow import LoginFlow, Purpose
 from daas_authenticator.logins.beginning import by_her_token, not_her_own, stands
-from daas_authenticator.logins.notices import public_sentence, raised_sentence
 from daas_authenticator.own_host import require_own_host
 from daas_authenticator.parts import Parts
+from daas_authenticator.passwords.identity import GROUPS_CLAIM
+from daas_authenticator.passwords.settings import parse_password_ways
 from daas_authenticator.providers import DEFAULT, Provider
 from daas_authenticator.rights.applying import lower_all, right_groups
 from daas_authenticator.rights.holders import Held
@@ -46,7 +47,12 @@ class DaasAuthenticator(Parts):
         self._sweeping: asyncio.Task[None] | None = None
         self._public_hub = ""
         # Made now, so that settings that cannot work stop the hub's start, not a session's.
-        self.rules = self.right_rules([provider.id for provider in self.all_providers()])
+        #: Proxies before ours, whose word about where a request comes from counts.
+        self.trusted_proxies: frozenset[str] = frozenset()
+        ways = [provider.id for provider in self.all_providers()]
+        if both := set(ways) & {way.id for way in parse_password_ways(self.password_ways)}:
+            raise TraitError(f"DaasAuthenticator: {both.pop()} is a provider and a password way")
+        self.rules = self.right_rules([*ways, *self.password_ways])
         self._accounts = self.make_account_source(self.identity_now, self.validate_username)
 
     # -- what the hub asks for ------------------------------------------------------------
@@ -60,6 +66,9 @@ class DaasAuthenticator(Parts):
             self.log.warning("Known limit: %s", ONE_ADDRESS)
         if app.public_url:
             self._public_hub = url_path_join(app.public_url, "hub") + "/"
+        self.trusted_proxies = frozenset(app.trusted_downstream_ips)
+        if self.passwords and not is_safe_url(self.redirect_uri("")):
+            self.log.error("password_ways are off: JupyterHub.public_url is not set or not https")
         if self.ways:
             self._check_public_hub()
             self._watch = asyncio.ensure_future(self.ways.look_after(self.provider_check_seconds))
@@ -71,7 +80,7 @@ class DaasAuthenticator(Parts):
 
     def login_url(self, base_url: str) -> str:
         """Return where a login begins: at the one provider, or on the page with all of them."""
-        way = self.ways.only_way()
+        way = self.only_way()
         return str(url_path_join(base_url, way.path if way else "login"))
 
     def normalize_username(self, username: str) -> str:
@@ -94,23 +103,6 @@ class DaasAuthenticator(Parts):
         self.check_blocked_users(name)
         await self.people.check_not_blocked(name)
 
-    async def blocked_names(self) -> frozenset[str]:
-        """Return who may not come in now, by `blocked_users` or by `daas people block`."""
-        found = await self.people.ask(self.people.store.blocked)
-        now = time.time()
-        return frozenset(self.blocked_users) | {name for name, at in found.items() if at <= now}
-
-    def notices_for(self, user: Any) -> list[str]:
-        """Return the sentences that *user* should read on every page just now."""
-        coming = self.sweep.notices.get(user.name)
-        public = self.register.public_until(user.name)
-        until = self.holders.raised_until(user.name)
-        return [
-            *([coming.sentence(self.support_contact)] if coming else []),
-            *([public_sentence(public)] if public else []),
-            *([raised_sentence(until)] if until else []),
-        ]
-
     async def load_managed_roles(self) -> list[dict[str, Any]]:
         """Return our role with nobody in it: after a restart it is given anew."""
         return [{**ADMINISTRATOR_ROLE, "users": []}]
@@ -128,17 +120,25 @@ class DaasAuthenticator(Parts):
 
     async def authenticate(
         self,
-        handler: Any,  # noqa: ARG002  the hub's signature
+        handler: Any,
         data: Mapping[str, Any] | None = None,
         **_: Any,
     ) -> dict[str, Any]:
         """Return the hub's model of who signed in. Raises `DaasError`; the callback shows it."""
         assert data is not None
-        flow: LoginFlow = data["flow"]
-        identity = await self.identity_of(flow, data["code"])
+        if "password_way" in data:
+            identity: AnyIdentity = await self.passwords.check(
+                data["password_way"],
+                data["typed"],
+                data["address"],
+                lambda name: handler.find_user(name) is not None,
+            )
+        else:
+            identity = await self.identity_of(data["flow"], data["code"])
         model = await self.auth_model(identity, data.get("public", False))
         if await self.admission.settle(model["name"], identity):
-            self.log.info("The name %s belongs to an identity of %s.", model["name"], flow.provider)
+            way = identity.provider.id
+            self.log.info("The name %s belongs to an identity of %s.", model["name"], way)
         self.renewals.stands_again(model["name"])
         return model
 
@@ -238,7 +238,7 @@ class DaasAuthenticator(Parts):
                 "(http on this machine only): identity providers answer there"
             )
 
-    async def auth_model(self, identity: Identity, public: bool = False) -> dict[str, Any]:
+    async def auth_model(self, identity: AnyIdentity, public: bool = False) -> dict[str, Any]:
         """Return the hub's model, with the stock hooks run and only what we need kept.
 
         On a *public* computer, and while she is signed in on one, few rights count: they are a
@@ -247,7 +247,7 @@ class DaasAuthenticator(Parts):
         provider = identity.provider
         name = await self.admission.name_of(identity)
         await self.check_not_blocked(name)
-        state = KeptLogin.of(identity).to_state()
+        state = to_keep(identity).to_state()
         # For the moment all claims: hooks and groups are read from them.
         state[self.user_auth_state_key] = dict(identity.claims)
         if self.modify_auth_state_hook is not None:
@@ -269,6 +269,8 @@ class DaasAuthenticator(Parts):
 
     async def get_user_groups(self, auth_state: dict[str, Any]) -> set[str]:
         """Return the groups in the provider's claim; none when the claim is missing."""
+        if auth_state["issuer"] in self.passwords.issuers:
+            return set(names.group_names(auth_state[self.user_auth_state_key].get(GROUPS_CLAIM)))
         if auth_state["provider"] != DEFAULT:
             claim = self.ways.client(auth_state["provider"]).provider.groups_claim
             return set(names.group_names(auth_state[self.user_auth_state_key].get(claim)))

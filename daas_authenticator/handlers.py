@@ -25,6 +25,7 @@ from daas_authenticator.login_flow import (
 from daas_authenticator.logins.beginning import begin_login
 from daas_authenticator.logins.login import key_of
 from daas_authenticator.long_links import SHORT_CHARACTERS, LongLinks
+from daas_authenticator.passwords.forms import password_forms
 from daas_authenticator.providers import DEFAULT
 from daas_authenticator.rights.raising import raise_rights
 from daas_authenticator.web_errors import web_error
@@ -44,23 +45,22 @@ class SignInPage(HubLoginHandler):
         if self.current_user:
             await super().get()
         elif self.authenticator.auto_login and await self._only_way_works():
-            self.redirect(self._address(self.authenticator.ways.only_way().path))
+            self.redirect(self.address_of(self.authenticator.only_way().path))
         else:
             self.finish(await self._render())
 
     async def _only_way_works(self) -> bool:
-        ways = self.authenticator.ways
-        way = ways.only_way()
+        way = self.authenticator.only_way()
         if way is None:
             return False
         try:
-            await ways.working_client(way.id)
+            await self.authenticator.ways.working_client(way.id)
         except DaasError:
             return False
         return True
 
-    def post(self) -> None:
-        """Refuse: nobody types a password here."""
+    async def post(self) -> None:
+        """Refuse: each form of this page has an address of its own."""
         raise web_error(BadRequest("There is no form on this page.", "Sign in again."), self.log)
 
     def render_template(self, name: str, **ns: Any) -> Any:
@@ -75,12 +75,13 @@ class SignInPage(HubLoginHandler):
                     "url": url_path_join(self.hub.base_url, way.path) if way.path else "",
                 }
                 for way in ways
-            ]
+            ] + password_forms(self)
             # The stock page has it escaped for an address; here it is a form's field.
             ns["next"] = self._validate_next_url(self.get_argument("next", ""))
         return super().render_template(name, **ns)
 
-    def _address(self, path: str) -> str:
+    def address_of(self, path: str) -> str:
+        """Return the address of *path* below the hub, with where the person wants to go."""
         wanted = self._validate_next_url(self.get_argument("next", ""))
         address = url_path_join(self.hub.base_url, path)
         return str(url_concat(address, {"next": wanted}) if wanted else address)

@@ -3,18 +3,21 @@
 Base of `DaasAuthenticator`, which is what the hub sees.
 """
 
+import time
 from functools import cached_property
+from typing import Any
 
 from daas_authenticator import names
 from daas_authenticator.audit import Audit
-from daas_authenticator.client import Identity, OpenIDClient
+from daas_authenticator.client import OpenIDClient
 from daas_authenticator.database.engine import Database
 from daas_authenticator.fetch import Fetch
+from daas_authenticator.kept_logins import AnyIdentity
 from daas_authenticator.links.admission import Admission
 from daas_authenticator.links.linking import Linking
 from daas_authenticator.links.people import People
 from daas_authenticator.links.store import LinkStore
-from daas_authenticator.logins.notices import Grace
+from daas_authenticator.logins.notices import Grace, public_sentence, raised_sentence
 from daas_authenticator.logins.register import Register
 from daas_authenticator.logins.store import LoginStore
 from daas_authenticator.logins.sweep import Sweep
@@ -22,11 +25,11 @@ from daas_authenticator.providers import DEFAULT, Provider
 from daas_authenticator.renewal import Renewals
 from daas_authenticator.rights.holders import Holders
 from daas_authenticator.settings import AuthenticatorSettings
-from daas_authenticator.ways import Ways
+from daas_authenticator.ways import Way, Ways
 
 
 class Parts(AuthenticatorSettings):
-    """The settings, and the parts that are made of them."""
+    """The settings, the parts that are made of them, and what takes several parts to answer."""
 
     @cached_property
     def ways(self) -> Ways:
@@ -79,7 +82,28 @@ class Parts(AuthenticatorSettings):
         """What renews logins that stand."""
         return Renewals(self)
 
-    def _claimed_name(self, identity: Identity) -> str:
+    def only_way(self) -> Way | None:
+        """Return the one provider to sign in at, when there is exactly one way at all."""
+        return None if self.passwords else self.ways.only_way()
+
+    async def blocked_names(self) -> frozenset[str]:
+        """Return who may not come in now, by `blocked_users` or by `daas people block`."""
+        found = await self.people.ask(self.people.store.blocked)
+        now = time.time()
+        return frozenset(self.blocked_users) | {name for name, at in found.items() if at <= now}
+
+    def notices_for(self, user: Any) -> list[str]:
+        """Return the sentences that *user* should read on every page just now."""
+        coming = self.sweep.notices.get(user.name)
+        public = self.register.public_until(user.name)
+        until = self.holders.raised_until(user.name)
+        return [
+            *([coming.sentence(self.support_contact)] if coming else []),
+            *([public_sentence(public)] if public else []),
+            *([raised_sentence(until)] if until else []),
+        ]
+
+    def _claimed_name(self, identity: AnyIdentity) -> str:
         provider = identity.provider
         claim = self.username_claim if provider.id == DEFAULT else provider.username_claim
         return names.local_name(identity.claims, claim, self.reserved_names, self.name_pattern)

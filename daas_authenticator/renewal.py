@@ -11,6 +11,9 @@ from typing import Any, Protocol
 
 from daas_authenticator.client import Identity, Renewed
 from daas_authenticator.kept_login import KeptLogin
+from daas_authenticator.kept_logins import AnyIdentity, AnyKept, kept_login
+from daas_authenticator.passwords.kept import KeptPasswordLogin
+from daas_authenticator.passwords.ways import PasswordWays
 from daas_authenticator.ways import Ways
 from daas_model.errors import (
     Blocked,
@@ -36,11 +39,16 @@ class Logins(Protocol):
         """The ways to sign in."""
         ...
 
+    @property
+    def passwords(self) -> PasswordWays:
+        """The ways to sign in with a password."""
+        ...
+
     async def check_not_blocked(self, name: str) -> None:
         """Raise `Blocked` when *name* may not come in."""
         ...
 
-    async def auth_model(self, identity: Identity, public: bool = False) -> Model:
+    async def auth_model(self, identity: AnyIdentity, public: bool = False) -> Model:
         """Return the hub's model of who *identity* is; raise `DaasError` when she may not in."""
         ...
 
@@ -85,23 +93,24 @@ class Renewals:
 
     async def _refresh(self, user: Any) -> bool | Model:
         logins = self._logins
-        state = await user.get_auth_state() if logins.enable_auth_state else None
-        kept = KeptLogin.from_state(state)
-        client = kept and logins.ways.client_of(kept.provider, kept.issuer)
-        if not kept or not client:
+        kept = kept_login(await user.get_auth_state() if logins.enable_auth_state else None)
+        if kept is None:
             return await self._end(user, kept, "nothing that could be asked is kept")
-        tokens = kept.tokens
+        renewed = kept
         try:
             await logins.check_not_blocked(user.name)
-            identity = await client.refresh(kept.tokens, kept.subject, kept.nonce)
-            tokens = identity.tokens
+            identity = await self._ask(kept)
+            if identity is None:
+                return True
+            if isinstance(kept, KeptLogin) and isinstance(identity, Identity):
+                renewed = replace(kept, tokens=identity.tokens)
             model = await logins.auth_model(identity)
             if model["name"] != user.name:
                 raise LoginFailed("Your name has changed.", detail="refresh: another name")
         except (ProviderUnavailable, PeopleUnavailable) as error:
-            if isinstance(error, Renewed):
-                tokens = error.tokens
-            return self._keep(user, replace(kept, tokens=tokens), error, tokens != kept.tokens)
+            if isinstance(error, Renewed) and isinstance(kept, KeptLogin):
+                renewed = replace(kept, tokens=error.tokens)
+            return self._keep(user, renewed, error, renewed != kept)
         except Blocked:
             raise
         except DaasError as error:
@@ -109,7 +118,16 @@ class Renewals:
         self._ended.discard(user.name)
         return model
 
-    def _keep(self, user: Any, kept: KeptLogin, error: DaasError, renewed: bool) -> bool | Model:
+    async def _ask(self, kept: AnyKept) -> AnyIdentity | None:
+        """Return what is said today of who signed in; None while nobody can be asked."""
+        if isinstance(kept, KeptPasswordLogin):
+            return await self._logins.passwords.confirm(kept)
+        client = self._logins.ways.client_of(kept.provider, kept.issuer)
+        if client is None:
+            raise LoginFailed("Your login has ended.", detail="its way was switched off")
+        return await client.refresh(kept.tokens, kept.subject, kept.nonce)
+
+    def _keep(self, user: Any, kept: AnyKept, error: DaasError, renewed: bool) -> bool | Model:
         """Keep the login within its grace: who could not be asked has refused nobody."""
         unchanged: bool | Model = True
         if renewed:
@@ -122,7 +140,7 @@ class Renewals:
         self._logins.log.warning("Login of %s kept, %s: %s", user.name, error.code, error.detail)
         return unchanged
 
-    async def _end(self, user: Any, kept: KeptLogin | None, why: str) -> bool:
+    async def _end(self, user: Any, kept: AnyKept | None, why: str) -> bool:
         """End the login of *user* for good: a provider that changes its mind does not revive it."""
         self._logins.log.warning("Login of %s ended, %s", user.name, why)
         self._ended.add(user.name)

@@ -14,8 +14,10 @@ from daas_authenticator.logins.pages import (
     SignOutPage,
 )
 from daas_authenticator.long_links import LongLinks
+from daas_authenticator.passwords.pages import PasswordPage
 
-_ID = "(?P<provider>[a-z][a-z0-9-]{0,31})"
+_NAME = "[a-z][a-z0-9-]{0,31}"
+_ID = f"(?P<provider>{_NAME})"
 
 
 def handlers() -> list[tuple[Any, ...]]:
@@ -23,6 +25,7 @@ def handlers() -> list[tuple[Any, ...]]:
     links = {"long_links": LongLinks()}
     return [
         (r"/login", SignInPage),
+        (f"/password/(?P<way>{_NAME})/login", PasswordPage),
         (r"/oauth_login", LoginHandler, links),
         (r"/oauth_callback", CallbackHandler, links),
         (r"/oauth_backchannel", BackchannelPage),

@@ -12,6 +12,7 @@ from traitlets import Dict, Float, Integer, Set, TraitError, Unicode, default, v
 
 from daas_authenticator.accounts.settings import AccountSettings
 from daas_authenticator.names import NAME_PATTERN, RESERVED_NAMES
+from daas_authenticator.passwords.traits import PasswordSettings
 from daas_authenticator.profiles import PROFILES
 from daas_authenticator.providers import (
     DEFAULT,
@@ -24,7 +25,9 @@ from daas_authenticator.providers import (
 from daas_authenticator.rights.settings import RightsSettings
 
 
-class AuthenticatorSettings(AccountSettings, RightsSettings, GenericOAuthenticator):
+class AuthenticatorSettings(
+    AccountSettings, RightsSettings, PasswordSettings, GenericOAuthenticator
+):
     """The settings, checked; set them as `c.DaasAuthenticator.<name>`."""
 
     providers = Dict(

@@ -125,6 +125,17 @@ class LoginFailed(DaasError):
     default_action = "Sign in again. If it happens again, tell your facility's support the code."
 
 
+class TooManyAttempts(DaasError):
+    """Somebody has tried passwords too often; *retry_seconds* is when she may try again."""
+
+    code = "DAAS-TOO-MANY"
+    status = 429
+
+    def __init__(self, message: str, action: str = "", *, retry_seconds: int) -> None:
+        super().__init__(message, action)
+        self.retry_seconds = retry_seconds
+
+
 class ProviderUnavailable(DaasError):
     """The identity provider does not answer."""
 

@@ -39,6 +39,7 @@ WHAT = {
     27: "provider is down",
     28: "forged Host",
     29: "login by a header",
+    30: "passwords guessed, or odd",
     31: "administrator as somebody else",
     33: "demo provider in production",
     34: "documents that lead elsewhere",

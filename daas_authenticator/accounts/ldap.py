@@ -4,19 +4,17 @@
 Directory, FreeIPA) by filters and attribute names.
 """
 
-import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import urlsplit
 
 from traitlets import Bool, Dict, Enum, Integer, List, TraitError, Unicode, validate
 from traitlets.config import Configurable
 
+from daas_authenticator.accounts.ldap_addresses import are_addresses, in_the_clear
 from daas_authenticator.accounts.ldap_filters import checked_filter
 from daas_authenticator.accounts.ldap_search import Entry, LdapServers, Search, connected, filled
 from daas_authenticator.accounts.lookup import DirectoryFault
-from daas_authenticator.discovery import LOOPBACK
 from daas_model.people import Account
 
 #: Ours → the attribute of RFC 2307.
@@ -103,10 +101,9 @@ class LdapAccounts(Configurable):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        remote = [url for url in self.servers if not _is_on_this_machine(url)]
         if not self.servers:
             raise TraitError("LdapAccounts.servers must name a server")
-        if not self.starttls and any(url.startswith("ldap://") for url in remote):
+        if in_the_clear(self.servers, self.starttls):
             raise TraitError("LdapAccounts.starttls may be False on this machine only")
         if self.bind_dn and not self.password_file:
             raise TraitError("LdapAccounts.bind_dn needs a password_file")
@@ -115,7 +112,7 @@ class LdapAccounts(Configurable):
     @validate("servers")
     def _addresses(self, proposal: Any) -> list[str]:
         urls: list[str] = proposal["value"]
-        if not all(re.match(r"(ldaps?://[^/@?#]+|ldapi://[^/@?#]+)\Z", url) for url in urls):
+        if not are_addresses(urls):
             raise TraitError("LdapAccounts.servers must be ldaps://, ldap:// or ldapi:// addresses")
         return urls
 
@@ -200,7 +197,3 @@ class LdapAccounts(Configurable):
             password_file=self.password_file,
             timeout_seconds=self.timeout_seconds,
         )
-
-
-def _is_on_this_machine(url: str) -> bool:
-    return url.startswith("ldapi://") or urlsplit(url).hostname in LOOPBACK

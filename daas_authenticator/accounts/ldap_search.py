@@ -1,14 +1,14 @@
 """One connection to an LDAP server for one look-up: TLS first, then bind, then searches.
 
-Called by `ldap.LdapAccounts`; blocks. RFC 4511 (protocol), RFC 4513 (TLS and bind), RFC 4515
-(filters). Every fault becomes `ConnectionError` (no answer: the next server is tried) or
-`DirectoryFault`, with a text for the log that names no password and no entry.
+Called by `ldap.LdapAccounts` and `passwords.ldap.LdapWay`; blocks. RFC 4511 (protocol), RFC 4513
+(TLS and bind), RFC 4515 (filters). Every fault becomes `ConnectionError` (no answer: the next
+server is tried) or `DirectoryFault`, with a text for the log that names no password and no entry.
 """
 
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -16,7 +16,9 @@ from ldap3 import BASE, NONE, SUBTREE, Connection, Server, Tls
 from ldap3.core.exceptions import (
     LDAPBusyResult,
     LDAPCommunicationError,
+    LDAPConstraintViolationResult,
     LDAPException,
+    LDAPInappropriateAuthenticationResult,
     LDAPInvalidCredentialsResult,
     LDAPNoSuchObjectResult,
     LDAPOperationResult,
@@ -25,6 +27,7 @@ from ldap3.core.exceptions import (
     LDAPStartTLSError,
     LDAPTimeLimitExceededResult,
     LDAPUnavailableResult,
+    LDAPUnwillingToPerformResult,
 )
 from ldap3.core.results import RESULT_SUCCESS
 from ldap3.utils.conv import escape_filter_chars
@@ -39,11 +42,27 @@ _SILENCE = (
     LDAPUnavailableResult,
     LDAPTimeLimitExceededResult,
 )
+# How servers say that this entry may not bind: wrong, without a password, locked, expired.
+_REFUSALS = (
+    LDAPInvalidCredentialsResult,
+    LDAPInappropriateAuthenticationResult,
+    LDAPUnwillingToPerformResult,
+    LDAPConstraintViolationResult,
+)
+# Active Directory gives these as octets; their digits are as good a text as any.
+_OCTETS = frozenset({"objectguid", "objectsid"})
+
+
+class BindRefused(DirectoryFault):
+    """A server does not accept `bind_dn` and its password, or does not let it bind."""
 
 
 @dataclass(frozen=True, slots=True)
 class LdapServers:
-    """Where the directory is and as whom it is asked. An empty *bind_dn* asks anonymously."""
+    """Where the directory is and as whom it is asked. An empty *bind_dn* asks anonymously.
+
+    A *password* counts instead of *password_file*, an empty one too: it is refused.
+    """
 
     urls: tuple[str, ...]
     starttls: bool
@@ -51,6 +70,7 @@ class LdapServers:
     bind_dn: str
     password_file: str
     timeout_seconds: int
+    password: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +190,7 @@ def _bound(url: str, servers: LdapServers) -> Connection:
         connection = Connection(
             Server(url, tls=tls, connect_timeout=seconds, get_info=NONE),
             user=servers.bind_dn or None,
-            password=_password(servers),
+            password=_password(servers),  # type: ignore[arg-type]  # its stubs forget octets
             raise_exceptions=True,
             receive_timeout=seconds,
             # A referral would hand the password to whomever the answer names.
@@ -182,7 +202,7 @@ def _bound(url: str, servers: LdapServers) -> Connection:
             connection.open()
             if url.startswith("ldap://") and servers.starttls:
                 connection.start_tls()
-            connection.bind()
+            _bind(connection, url)
         except BaseException:
             if connection.socket is not None:
                 connection.socket.close()
@@ -190,15 +210,31 @@ def _bound(url: str, servers: LdapServers) -> Connection:
     return connection
 
 
-def _password(servers: LdapServers) -> str | None:
+def _bind(connection: Connection, url: str) -> None:
+    try:
+        connection.bind()
+    except _REFUSALS as error:
+        raise BindRefused(
+            f"LDAP: {url} does not accept bind_dn and password: {type(error).__name__}"
+        ) from None
+    # A referral and some other results are no errors for the library, and no yes either.
+    if connection.result["result"] != RESULT_SUCCESS:
+        raise DirectoryFault(f"LDAP: {url} did not bind: {connection.result['description']}")
+
+
+def _password(servers: LdapServers) -> bytes | None:
     if not servers.bind_dn:
         return None
-    with _readable("password_file"):
-        password = Path(servers.password_file).read_text("utf-8").rstrip("\r\n")
+    password = servers.password
+    if password is None:
+        with _readable("password_file"):
+            password = Path(servers.password_file).read_text("utf-8").rstrip("\r\n")
     if not password:
         # RFC 4513, 5.1.2: the server would take this for nobody, and say yes.
-        raise DirectoryFault("LDAP: the password file is empty")
-    return password
+        file = " file" if servers.password is None else ""
+        raise BindRefused(f"LDAP: the password{file} is empty")
+    # As octets the library leaves it as it was typed.
+    return password.encode()
 
 
 @contextmanager
@@ -216,8 +252,6 @@ def _as_our_errors(url: str) -> Iterator[None]:
         yield
     except LDAPSizeLimitExceededResult:
         raise DirectoryFault(f"LDAP: {url} has more entries for a search than allowed") from None
-    except LDAPInvalidCredentialsResult:
-        raise DirectoryFault(f"LDAP: {url} does not accept bind_dn and password") from None
     except _SILENCE as error:
         certificate = "certificate" in str(error).lower()
         reason = "its certificate is not trusted" if certificate else type(error).__name__
@@ -233,7 +267,10 @@ def _entry(answer: Mapping[str, object], wanted: Sequence[str]) -> Entry:
     values = {str(name).lower(): value for name, value in given.items()}
     try:
         texts = {
-            name: tuple(value.decode("utf-8") for value in values.get(name.lower(), ()))
+            name: tuple(
+                value.hex() if name.lower() in _OCTETS else value.decode("utf-8")
+                for value in values.get(name.lower(), ())
+            )
             for name in wanted
         }
     except UnicodeDecodeError:

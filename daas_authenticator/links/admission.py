@@ -7,7 +7,7 @@ a person only once, and only where the operator lets that provider do so.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from daas_authenticator.client import Identity
+from daas_authenticator.kept_logins import AnyIdentity
 from daas_authenticator.links.people import People
 from daas_authenticator.links.store import LEGACY_ISSUER, taken
 from daas_model.errors import NotLinked
@@ -18,10 +18,10 @@ class Admission:
     """*claimed_name* returns the name in an identity's claims, or raises `AccountProblem`."""
 
     people: People
-    claimed_name: Callable[[Identity], str]
+    claimed_name: Callable[[AnyIdentity], str]
     support_contact: str
 
-    async def name_of(self, identity: Identity) -> str:
+    async def name_of(self, identity: AnyIdentity) -> str:
         """Return the name of *identity*; nothing is written.
 
         Raises `NotLinked` for somebody unknown whom this provider may not name, and
@@ -39,7 +39,7 @@ class Admission:
             raise taken(name)
         return name
 
-    async def settle(self, name: str, identity: Identity) -> bool:
+    async def settle(self, name: str, identity: AnyIdentity) -> bool:
         """Write down whose *name* it is from now on. Returns whether that is new.
 
         Raises `Taken` when somebody else was quicker.
@@ -55,7 +55,7 @@ class Admission:
             await self.people.ask(store.take, name, identity.issuer, identity.subject)
         return True
 
-    def _not_linked(self, identity: Identity) -> NotLinked:
+    def _not_linked(self, identity: AnyIdentity) -> NotLinked:
         return NotLinked(
             f"You signed in with {identity.provider.title}, but this identity is not linked to an "
             "account here yet.",
@@ -66,7 +66,7 @@ class Admission:
         )
 
 
-def _legacy_id(identity: Identity) -> str:
+def _legacy_id(identity: AnyIdentity) -> str:
     """Return the identifier that an older system knew this person by, from a verified claim."""
     value = identity.claims.get(identity.provider.legacy_claim)
     if isinstance(value, list) and len(value) == 1:

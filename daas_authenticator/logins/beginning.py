@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from daas_authenticator.kept_login import KeptLogin
+from daas_authenticator.kept_logins import kept_login
 from daas_authenticator.logins.ending import end_logins
 from daas_authenticator.logins.login import Login, browser_words, key_of
 from daas_authenticator.logins.register import Register
@@ -30,7 +30,7 @@ async def begin_login(handler: Any, data: dict[str, Any], public: bool) -> Any:
     if before is not None and before.name != user.name:
         await end_logins(authenticator.register, handler.find_user(before.name), [before])
     session_id = _session_id(handler, user, before)
-    kept = KeptLogin.from_state(await user.get_auth_state())
+    kept = kept_login(await user.get_auth_state())
     assert kept is not None
     if public:
         _forget_with_the_browser(handler, user)

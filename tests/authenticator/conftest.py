@@ -240,18 +240,18 @@ class Browser:
     async def get(self, url: str, follow: int = 10, **headers: str) -> HTTPResponse:
         return await self._go("GET", url, follow, headers)
 
-    async def post(self, url: str, **headers: str) -> HTTPResponse:
-        return await self._go("POST", url, 0, headers)
+    async def post(self, url: str, body: str = "", **headers: str) -> HTTPResponse:
+        return await self._go("POST", url, 0, headers, body)
 
     async def _go(
-        self, method: str, url: str, follow: int, headers: dict[str, str]
+        self, method: str, url: str, follow: int, headers: dict[str, str], body: str = ""
     ) -> HTTPResponse:
         url = urljoin(self.hub_url, url)
         jar = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         response = await AsyncHTTPClient().fetch(
             url,
             method=method,
-            body="" if method == "POST" else None,
+            body=body if method == "POST" else None,
             headers={"Cookie": jar, "Sec-Fetch-Mode": "navigate", **headers},
             follow_redirects=False,
             raise_error=False,

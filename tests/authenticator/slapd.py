@@ -26,6 +26,7 @@ objectclass ( 1.3.6.1.4.1.99999.1 NAME 'groupWithMembers' AUXILIARY MAY member )
 modulepath /usr/lib/ldap
 moduleload back_mdb
 moduleload memberof
+moduleload ppolicy
 pidfile {folder}/slapd.pid
 TLSCACertificateFile {folder}/ca.pem
 TLSCertificateFile {folder}/server.pem
@@ -38,6 +39,7 @@ directory {folder}/data
 index uid,uidNumber,memberUid,member eq
 overlay memberof
 memberof-group-oc groupWithMembers
+overlay ppolicy
 access to attrs=userPassword by anonymous auth by * none
 access to * by dn.exact="{reader}" read by * none
 """
@@ -142,6 +144,10 @@ class Slapd:
     def add(self, *entries: str) -> None:
         """Add *entries*."""
         self._ldap("ldapadd", "\n".join(entries))
+
+    def change(self, *changes: str) -> None:
+        """Make *changes*, records of LDIF with a `changetype`."""
+        self._ldap("ldapmodify", "\n".join(changes))
 
     def stop(self) -> None:
         """Kill it."""

@@ -85,3 +85,34 @@ def test_the_page_says_which_way_is_for_whom_and_which_is_out_of_order(
     expect(page.get_by_role("link", name="ORCID")).to_have_count(0)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert axe(page) == []
+
+
+FORM = {**WAYS[0], "id": "staff", "title": "Staff account", "url": "/hub/p", "form": True}
+OFF = {**FORM, "id": "off", "title": "Old way", "url": "", "off_because": "It is not encrypted."}
+WRONG = {"way": "staff", "error": "Name or password is wrong. Try again.", "name": "alice"}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 360])
+def test_a_password_stands_beside_a_provider_and_an_error_beside_its_form(
+    visit: Visit, demo: Demo, axe: Callable[[Page], list[str]], scheme: str, width: int
+) -> None:
+    size = {"width": width, "height": 800}
+    page = visit(color_scheme=scheme, bypass_csp=True, viewport=size)
+    html = rendered(
+        "login.html",
+        ways=[WAYS[0], FORM, {**FORM, "id": "b", "title": "Guests"}, OFF],
+        failed=WRONG,
+    )
+    page.route("**/hub/login", lambda route: route.fulfill(body=html, content_type="text/html"))
+    page.goto(f"{demo.url}/hub/login")
+    names = page.get_by_label("Name")
+    expect(names).to_have_count(2)
+    expect(names.first).to_have_value("alice")
+    expect(names.first).to_have_accessible_description(WRONG["error"])
+    expect(names.last).to_have_value("")
+    expect(page.get_by_role("alert")).to_have_count(1)
+    expect(page.get_by_label("Password").first).to_be_focused()
+    expect(page.get_by_role("main")).to_contain_text("Switched off here. It is not encrypted.")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert axe(page) == []
