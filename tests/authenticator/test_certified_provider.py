@@ -33,6 +33,7 @@ pytestmark = [
 CERTIFIED = """
 c.JupyterHub.public_url = "http://127.0.0.1:{hub}/"
 c.DaasAuthenticator.issuer = ""
+c.DaasAuthenticator.rights, c.DaasAuthenticator.step_up = [], {{}}
 c.DaasAuthenticator.oauth_callback_url = ""
 c.DaasAuthenticator.renewal_seconds = 1
 c.DaasAuthenticator.provider_check_seconds = 0.2

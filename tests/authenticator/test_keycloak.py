@@ -38,6 +38,7 @@ pytestmark = [
 STAFF = """
 c.JupyterHub.public_url = "http://127.0.0.1:{hub}/"
 c.DaasAuthenticator.issuer = ""
+c.DaasAuthenticator.rights, c.DaasAuthenticator.step_up = [], {{}}
 c.DaasAuthenticator.oauth_callback_url = ""
 c.DaasAuthenticator.renewal_seconds = 1
 c.DaasAuthenticator.auto_login = False

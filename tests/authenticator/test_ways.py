@@ -18,6 +18,7 @@ REPOSITORY = Path(__file__).parents[2]
 SEVERAL = """
 c.JupyterHub.public_url = "http://127.0.0.1:{hub}/"
 c.DaasAuthenticator.issuer = ""
+c.DaasAuthenticator.rights, c.DaasAuthenticator.step_up = [], {{}}
 c.DaasAuthenticator.oauth_callback_url = ""
 c.DaasAuthenticator.provider_check_seconds = 0.2
 client = {{"client_id": "hub", "client_secret": "secret-of-the-hub"}}
