@@ -184,7 +184,7 @@ def test_the_page_is_clear_about_the_way_that_is_out_of_order(
     page.goto(f"{certified.hub.url}/hub/login")
     expect(page.get_by_role("heading", name="Certified provider")).to_be_visible()
     expect(page.get_by_role("status")).to_contain_text("Out of order")
-    assert len(page.get_by_role("link", name="Try anyway").all()) == 1
+    assert len(page.get_by_role("button", name="Try anyway").all()) == 1
 
 
 def test_a_launch_link_with_4_kb_of_query_survives_in_two_tabs(

@@ -159,9 +159,11 @@ async def test_a_long_launch_link_survives_every_way_in_two_tabs(
         answers = []
         for link in (long_link("a"), long_link("b")):
             page = await browser.get(f"/hub/login?{urlencode({'next': link})}")
-            hrefs = re.findall(r'href="([^"]*)"', page.body.decode())
-            (href,) = [unescape(h) for h in hrefs if f"/oidc/{way}/" in h]
-            to_provider = await browser.get(href, follow=0)
+            actions = re.findall(r'formaction="([^"]*)"', page.body.decode())
+            (action,) = [unescape(found) for found in actions if f"/oidc/{way}/" in found]
+            (wanted,) = re.findall(r'name="next" value="([^"]*)"', page.body.decode())
+            query = urlencode({"next": unescape(wanted)})
+            to_provider = await browser.get(f"{action}?{query}", follow=0)
             answer = await browser.get(to_provider.headers["Location"], follow=0)
             answers.append((link, answer.headers["Location"]))
             assert largest_cookie(browser) < 4096
