@@ -127,7 +127,7 @@ def page() -> Iterator[Page]:
 
 def sign_in(page: Page, facility: Facility, who: str) -> None:
     page.goto(f"{facility.hub.url}/hub/login?next=%2Fhub%2Ftoken")
-    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.get_by_role("link", name="Sign in", exact=True).click()
     page.locator("#username").fill(who)
     page.locator("#password").fill(who)
     page.locator("#kc-login").click()

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from html import unescape
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 
@@ -159,11 +159,9 @@ async def test_a_long_launch_link_survives_every_way_in_two_tabs(
         answers = []
         for link in (long_link("a"), long_link("b")):
             page = await browser.get(f"/hub/login?{urlencode({'next': link})}")
-            actions = re.findall(r'formaction="([^"]*)"', page.body.decode())
-            (action,) = [unescape(found) for found in actions if f"/oidc/{way}/" in found]
-            (wanted,) = re.findall(r'name="next" value="([^"]*)"', page.body.decode())
-            query = urlencode({"next": unescape(wanted)})
-            to_provider = await browser.get(f"{action}?{query}", follow=0)
+            hrefs = re.findall(r'href="([^"]*)"', page.body.decode())
+            (href,) = [unescape(h) for h in hrefs if f"/oidc/{way}/" in h]
+            to_provider = await browser.get(href, follow=0)
             answer = await browser.get(to_provider.headers["Location"], follow=0)
             answers.append((link, answer.headers["Location"]))
             assert largest_cookie(browser) < 4096
@@ -174,6 +172,20 @@ async def test_a_long_launch_link_survives_every_way_in_two_tabs(
 
 def largest_cookie(browser: Browser) -> int:
     return max(len(name) + len(value) for name, value in browser.cookies.items())
+
+
+async def test_a_public_computer_is_chosen_once_for_all_ways(several: Hub) -> None:
+    browser = several.browser()
+    page = (await browser.get(f"/hub/login?{urlencode({'next': '/hub/token?a=1'})}")).body.decode()
+    (other,) = re.findall(r'href="([^"]*)">Sign in for a short time', page)
+    page = (await browser.get(unescape(other))).body.decode()
+    assert "no administrator or staff rights" in page
+    links = [unescape(href) for href in re.findall(r'href="([^"]*/oidc/[^"]*)"', page)]
+    assert len(links) >= 2
+    for link in links:
+        query = dict(parse_qsl(urlsplit(link).query))
+        assert query == {"next": "/hub/token?a=1", "public": "yes"}
+    assert "This is my own computer" in page
 
 
 async def test_attack_02_an_answer_of_one_provider_is_worth_nothing_at_another(
