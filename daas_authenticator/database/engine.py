@@ -25,6 +25,7 @@ class Database:
     def __init__(self, url: str) -> None:
         parsed = make_url(url)
         lite = parsed.get_backend_name() == "sqlite"
+        self._file = Path(parsed.database) if lite and parsed.database else None
         wait = {"timeout": 5} if lite else {"connect_timeout": 5}
         self._engine = create_engine(parsed, connect_args=wait, pool_pre_ping=True)
         if lite:
@@ -54,6 +55,8 @@ class Database:
         settings = Config()
         settings.set_main_option("script_location", str(_MIGRATIONS))
         with _named_errors(), self._engine.begin() as connection:
+            if self._file and self._file.stat().st_size == 0:
+                self._file.chmod(0o600)  # who is who is nobody else's to read
             settings.attributes["connection"] = connection
             try:
                 command.upgrade(settings, "head")

@@ -18,6 +18,9 @@ from daas_authenticator.logins.register import Register
 from daas_authenticator.renewal import Renewals
 from daas_model.errors import DaasError
 
+#: How many people are looked at at the same time.
+AT_ONCE = 8
+
 
 class Swept(Protocol):
     """What the authenticator offers to the sweep."""
@@ -65,14 +68,21 @@ class Sweep:
         for name in blocked - self._shut_out - users.keys():
             users[name] = self._app.users.get(name)
         self._shut_out &= blocked
-        for name, user in users.items():
+        # Not one after the other: a provider that hangs for one would hold up all.
+        turns = asyncio.Semaphore(AT_ONCE)
+        await asyncio.gather(
+            *(self._in_turn(turns, user, name in blocked) for name, user in users.items() if user)
+        )
+
+    async def _in_turn(self, turns: asyncio.Semaphore, user: Any, blocked: bool) -> None:
+        async with turns:
             try:
-                await self._look_at(user, name in blocked)
+                await self._look_at(user, blocked)
             except DaasError as error:
                 # Who could not be asked has refused nobody.
                 self._authenticator.log.warning("%s: %s", error.code, error.detail)
             except Exception:  # the others' turn comes all the same
-                self._authenticator.log.exception("Sweeping %s ended in an error of ours.", name)
+                self._authenticator.log.exception("Sweeping %s went wrong.", user.name)
 
     async def _end_old_logins(self) -> None:
         for login in await self._authenticator.register.over():
@@ -81,8 +91,6 @@ class Sweep:
             await end_logins(self._authenticator.register, user, [login], all_of_it=login.public)
 
     async def _look_at(self, user: Any, blocked: bool) -> None:
-        if user is None:
-            return  # blocked before she ever came
         reason, since = (Reason.BLOCKED, 0) if blocked else await self._refused(user)
         now = int(time.time())
         if reason is None:
