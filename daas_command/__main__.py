@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from daas_command import people
+from daas_command import check, people
 from daas_model.errors import DaasError
 
 
@@ -22,6 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     people.add_to(commands)
+    check.add_to(commands)
     chosen = parser.parse_args(arguments)
     try:
         code: int = chosen.run(chosen)

@@ -4,6 +4,7 @@ Used by the subcommands. Nothing of the hub is started.
 """
 
 import os
+import pwd
 from pathlib import Path
 
 from sqlalchemy.engine import make_url
@@ -61,3 +62,26 @@ def become_owner(database: str) -> None:
         raise BadRequest(f"{file} is another user's.", "Run this as the user that runs the hub.")
     os.setegid(owner.st_gid)
     os.seteuid(owner.st_uid)
+
+
+def become_hub(database: str) -> None:
+    """Work from now on as the user whose the file of *database* is, if we are root: as the hub.
+
+    Everything is then read and written with the hub's rights. Raises `BadRequest` when the file
+    is somebody else's.
+    """
+    url = make_url(database)
+    file = Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
+    if file is None or not file.exists():
+        return
+    owner = file.stat()
+    if owner.st_uid == os.geteuid():
+        return
+    if os.geteuid() != 0:
+        raise BadRequest(f"{file} is another user's.", "Run this as the user that runs the hub.")
+    try:
+        os.initgroups(pwd.getpwuid(owner.st_uid).pw_name, owner.st_gid)
+    except KeyError:  # a number without a name has no groups either
+        os.setgroups([])
+    os.setresgid(owner.st_gid, owner.st_gid, owner.st_gid)
+    os.setresuid(owner.st_uid, owner.st_uid, owner.st_uid)

@@ -1,0 +1,174 @@
+"""`daas check`: examines a configuration before the hub runs with it, and says how to mend it.
+
+Exit codes: 0 all is well (warnings allowed), 1 something is wrong, 2 the command line or the
+configuration cannot be understood.
+"""
+
+import argparse
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from jupyterhub.app import JupyterHub
+from traitlets import TraitError
+from traitlets.config import Config
+
+from daas_authenticator.authenticator import DaasAuthenticator
+from daas_authenticator.providers import Provider
+from daas_catalogue.facility import Facility
+from daas_command.checks.accounts import directory_findings, name_findings
+from daas_command.checks.engine import engine_findings
+from daas_command.checks.finding import Finding, Findings, State, examined, refused, shown
+from daas_command.checks.hub import hub_findings
+from daas_command.checks.passwords import password_findings
+from daas_command.checks.providers import provider_findings
+from daas_command.checks.sample import Sample, parse_sample, sample_findings
+from daas_command.checks.storage import storage_findings
+from daas_command.configuration import authenticator, become_hub, load
+from daas_model.errors import BadRequest, DaasError
+
+#: A heading, and what is examined under it.
+Subject = tuple[str, Findings]
+_LARGEST_SAMPLE = 256 * 1024
+
+
+def add_to(commands: Any) -> None:
+    """Add `check` to the parser's *commands*."""
+    words = "examine the configuration, and say how to mend it"
+    parser = commands.add_parser("check", help=words, description=words)
+    parser.add_argument("--name", help="also: may NAME come in, and which account has she")
+    parser.add_argument("--proposal", default="", help="with --name: the proposal to open")
+    parser.add_argument("--token", help="also: a FILE (or - ) with an ID token or userinfo's JSON")
+    parser.add_argument("--provider", help="ask only this provider; whose the --token is")
+    parser.add_argument("--quiet", action="store_true", help="do not print what is well")
+    parser.set_defaults(run=check)
+
+
+def check(wanted: argparse.Namespace) -> int:
+    """Examine, print and return the exit code."""
+    # What libraries and the hub's own code would log is said by the findings.
+    logging.getLogger().addHandler(logging.NullHandler())
+    try:
+        config = load(wanted.config)
+        hub = authenticator(config)
+        app = hubs_settings(config)
+        hub.know_public_url(app.public_url)
+        providers = chosen(hub.all_providers(), wanted.provider)
+        sample = _sample(wanted.token, providers)
+        become_hub(hub.people_database)
+    except DaasError as error:
+        print(f"{error.message} {error.action}", file=sys.stderr)
+        return 2
+    subjects = list(_subjects(wanted, config, app, hub, providers, sample))
+    return asyncio.run(_run(subjects, wanted.quiet))
+
+
+def hubs_settings(config: Config) -> JupyterHub:
+    """Return the hub, not started, as *config* makes it. Raises `BadRequest`."""
+    try:
+        app = JupyterHub(config=config, log_level=logging.CRITICAL)
+        _ = app.public_url
+    except (TraitError, ValueError) as error:
+        raise BadRequest(f"{error}.", "The hub would not start with this. Mend it.") from None
+    return app
+
+
+def chosen(providers: Iterable[Provider], wanted: str | None) -> list[Provider]:
+    """Return the providers to ask. Raises `BadRequest` when there is none of that id."""
+    found = [provider for provider in providers if wanted in (None, provider.id)]
+    if wanted is not None and not found:
+        raise BadRequest(
+            f"There is no provider {wanted!r}.", "Look at DaasAuthenticator.providers."
+        )
+    return found
+
+
+def _sample(place: str | None, providers: list[Provider]) -> Sample | None:
+    if place is None:
+        return None
+    if len(providers) != 1:
+        raise BadRequest("Whose token is it?", "Say it: --provider ID.")
+    try:
+        with sys.stdin.buffer if place == "-" else Path(place).open("rb") as file:
+            text = file.read(_LARGEST_SAMPLE).decode("utf-8")
+        return parse_sample(text)
+    except UnicodeDecodeError:
+        why = "is no text"
+    except OSError as error:
+        why = f"cannot be read ({error.strerror})"
+    except ValueError as error:
+        why = str(error)
+    raise BadRequest(f"--token {shown(place)} {why}.", "Give an ID token, or userinfo's JSON.")
+
+
+def _subjects(
+    wanted: argparse.Namespace,
+    config: Config,
+    app: JupyterHub,
+    hub: DaasAuthenticator,
+    providers: list[Provider],
+    sample: Sample | None,
+) -> Iterator[Subject]:
+    yield "The hub", hub_findings(config, app, hub)
+    for provider in providers:
+        yield f"Provider {provider.id}", provider_findings(hub, provider)
+    if sample is not None:
+        yield f"Sample of {providers[0].id}", sample_findings(hub, providers[0], sample)
+    if hub.password_ways:
+        yield "Passwords", password_findings(hub)
+    yield "Accounts", directory_findings(hub)
+    facility, problem = None, None
+    try:
+        facility = Facility(config=config)
+    except (DaasError, TraitError) as error:
+        problem = error
+    if wanted.name is not None:
+        yield wanted.name, name_findings(hub, facility, wanted.name, wanted.proposal)
+    if facility is not None:
+        yield "Catalogue and storage", storage_findings(facility)
+    if problem is not None:
+        yield "Catalogue and storage", _one(problem)
+    yield "Engine", engine_findings(config)
+
+
+async def _one(problem: DaasError | TraitError) -> Findings:
+    error = problem if isinstance(problem, DaasError) else BadRequest(f"{problem}.", "Mend it.")
+    yield refused("Facility", error, error.action)
+
+
+async def _run(subjects: list[Subject], quiet: bool) -> int:
+    """Examine all *subjects* at once, print each when those before it are printed."""
+    running = [(title, asyncio.ensure_future(examined(subject))) for title, subject in subjects]
+    found: list[Finding] = []
+    for title, task in running:
+        findings = await task
+        found += findings
+        told = [finding for finding in findings if not quiet or finding.state is not State.OK]
+        if told:
+            print("\n".join([shown(title), *map(line, told)]), flush=True)
+    code = 1 if any(finding.state is State.WRONG for finding in found) else 0
+    print(summary(found))
+    if any(finding.late for finding in found):
+        # A thread that hangs in the kernel, as a dead file server makes it, would keep us for ever.
+        sys.stdout.flush()
+        os._exit(code)
+    return code
+
+
+def line(finding: Finding) -> str:
+    """Return *finding* as one line."""
+    mend = f" → {shown(finding.mend)}" if finding.mend else ""
+    said = shown(finding.said).rstrip(".")
+    return f"  {finding.state:<7}  {shown(finding.what, 100)}: {said}{'.' if mend else ''}{mend}"
+
+
+def summary(found: list[Finding]) -> str:
+    """Return the last line."""
+    count = {state: sum(finding.state is state for finding in found) for state in State}
+    if not count[State.WRONG] and not count[State.WARNING]:
+        return f"All is well: {count[State.OK]} checks."
+    return f"{count[State.OK]} ok, {count[State.WARNING]} to look at, {count[State.WRONG]} wrong."
