@@ -14,7 +14,7 @@ from sqlalchemy import Connection, create_engine, event, false, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from daas_authenticator.database.tables import people
+from daas_authenticator.database.tables import VERSION_TABLE, people
 from daas_model.errors import PeopleUnavailable
 
 if TYPE_CHECKING:
@@ -56,9 +56,10 @@ class Database:
         from alembic.migration import MigrationContext  # noqa: PLC0415  as below
         from alembic.script import ScriptDirectory  # noqa: PLC0415
 
+        named = {"version_table": VERSION_TABLE}
         scripts = ScriptDirectory.from_config(_alembic())
         with _named_errors(), self._engine.connect() as connection:
-            found = MigrationContext.configure(connection).get_current_revision()
+            found = MigrationContext.configure(connection, opts=named).get_current_revision()
         if found is None:
             return "none"
         if found == scripts.get_current_head():
