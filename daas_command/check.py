@@ -28,12 +28,13 @@ from daas_command.checks.passwords import password_findings
 from daas_command.checks.providers import provider_findings
 from daas_command.checks.sample import Sample, parse_sample, sample_findings
 from daas_command.checks.storage import storage_findings
-from daas_command.configuration import authenticator, become_hub, load
+from daas_command.configuration import authenticator, become_hub, load, secrets_in
 from daas_model.errors import BadRequest, DaasError
 
 #: A heading, and what is examined under it.
 Subject = tuple[str, Findings]
 _LARGEST_SAMPLE = 256 * 1024
+_SHORTEST_SECRET = 5  # what is shorter is a part of our own words
 
 
 def add_to(commands: Any) -> None:
@@ -52,19 +53,21 @@ def check(wanted: argparse.Namespace) -> int:
     """Examine, print and return the exit code."""
     # What libraries and the hub's own code would log is said by the findings.
     logging.getLogger().addHandler(logging.NullHandler())
+    printer = Printer(wanted.quiet)
     try:
         config = load(wanted.config)
+        printer.hide(secrets_in(config))
         hub = authenticator(config)
         app = hubs_settings(config)
         hub.know_public_url(app.public_url)
         providers = chosen(hub.all_providers(), wanted.provider)
+        printer.hide(provider.client_secret for provider in providers)
         sample = _sample(wanted.token, providers)
         become_hub(hub.people_database)
     except DaasError as error:
-        print(f"{error.message} {error.action}", file=sys.stderr)
+        print(printer.safe(f"{error.message} {error.action}"), file=sys.stderr)
         return 2
-    subjects = list(_subjects(wanted, config, app, hub, providers, sample))
-    return asyncio.run(_run(subjects, wanted.quiet))
+    return asyncio.run(_run(_subjects(wanted, config, app, hub, providers, sample), printer))
 
 
 def hubs_settings(config: Config) -> JupyterHub:
@@ -140,18 +143,16 @@ async def _one(problem: DaasError | TraitError) -> Findings:
     yield refused("Facility", error, error.action)
 
 
-async def _run(subjects: list[Subject], quiet: bool) -> int:
+async def _run(subjects: Iterable[Subject], printer: "Printer") -> int:
     """Examine all *subjects* at once, print each when those before it are printed."""
     running = [(title, asyncio.ensure_future(examined(subject))) for title, subject in subjects]
     found: list[Finding] = []
     for title, task in running:
         findings = await task
         found += findings
-        told = [finding for finding in findings if not quiet or finding.state is not State.OK]
-        if told:
-            print("\n".join([shown(title), *map(line, told)]), flush=True)
-    code = 1 if any(finding.state is State.WRONG for finding in found) else 0
+        printer.tell(title, findings)
     print(summary(found))
+    code = 1 if any(finding.state is State.WRONG for finding in found) else 0
     if any(finding.late for finding in found):
         # A thread that hangs in the kernel, as a dead file server makes it, would keep us for ever.
         sys.stdout.flush()
@@ -159,16 +160,38 @@ async def _run(subjects: list[Subject], quiet: bool) -> int:
     return code
 
 
-def line(finding: Finding) -> str:
-    """Return *finding* as one line."""
-    mend = f" → {shown(finding.mend)}" if finding.mend else ""
-    said = shown(finding.said).rstrip(".")
-    return f"  {finding.state:<7}  {shown(finding.what, 100)}: {said}{'.' if mend else ''}{mend}"
+class Printer:
+    """Prints findings, each on one line, and no secret of the configuration."""
+
+    def __init__(self, quiet: bool) -> None:
+        self._quiet = quiet
+        self._hidden: set[str] = set()
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """Never print one of *secrets*."""
+        self._hidden |= {secret for secret in secrets if len(secret) >= _SHORTEST_SECRET}
+
+    def safe(self, text: str) -> str:
+        """Return *text* on one line, without secrets."""
+        for secret in self._hidden:
+            text = text.replace(secret, "…")
+        return shown(text)
+
+    def tell(self, title: str, findings: Iterable[Finding]) -> None:
+        """Print *findings* below *title*."""
+        told = [f for f in findings if not self._quiet or f.state is not State.OK]
+        if told:
+            print("\n".join([shown(title), *map(self.line, told)]), flush=True)
+
+    def line(self, finding: Finding) -> str:
+        """Return *finding* as one line."""
+        what, said, mend = map(self.safe, (finding.what, finding.said, finding.mend))
+        return f"  {finding.state:<7}  {what}: {said.rstrip('.')}" + (f". → {mend}" if mend else "")
 
 
 def summary(found: list[Finding]) -> str:
     """Return the last line."""
-    count = {state: sum(finding.state is state for finding in found) for state in State}
-    if not count[State.WRONG] and not count[State.WARNING]:
-        return f"All is well: {count[State.OK]} checks."
-    return f"{count[State.OK]} ok, {count[State.WARNING]} to look at, {count[State.WRONG]} wrong."
+    well, odd, bad = (
+        sum(f.state is state for f in found) for state in (State.OK, State.WARNING, State.WRONG)
+    )
+    return f"{well} ok, {odd} to look at, {bad} wrong." if odd or bad else f"All is well ({well})."

@@ -10,6 +10,7 @@ from pathlib import Path
 from jupyterhub.app import JupyterHub
 from jupyterhub.crypto import CryptKeeper, EncryptionUnavailable
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
 from traitlets.config import Config, Configurable
 
 from daas_authenticator.authenticator import DaasAuthenticator
@@ -97,7 +98,7 @@ async def people_version(hub: DaasAuthenticator) -> str:
         return "none"
     try:
         return await aside(hub.database.version)
-    except PeopleUnavailable:
+    except (PeopleUnavailable, ImportError, SQLAlchemyError):
         return "unknown"
 
 
@@ -115,9 +116,15 @@ async def _people_database(hub: DaasAuthenticator) -> Findings:
         if not file.exists() or finding.state == "wrong":
             return
     try:
-        version = await aside(hub.database.version)
+        database = hub.database
+    except (ImportError, SQLAlchemyError) as error:
+        mend = f"Install its driver (pip install 'daas-hub[postgresql]'), or mend {setting}."
+        yield wrong(what, f"there is no driver for it ({type(error).__name__})", mend)
+        return
+    try:
+        version = await aside(database.version)
         if version == "ours":
-            await aside(hub.database.try_writing)
+            await aside(database.try_writing)
     except PeopleUnavailable as error:
         yield refused(what, error, f"Mend {setting}, or the rights of the hub's user there.")
         return

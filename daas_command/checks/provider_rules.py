@@ -1,7 +1,7 @@
 """What a provider's answers mean for the hub, in words. Pure; called by `providers`.
 
-What each of Keycloak, oidc-provider and SATOSA answers to a client id, a redirect address or a
-secret that it does not know was tried, and stands in `docs/how-to/check-a-configuration.md`.
+What providers answer to a client id, a redirect address or a secret that they do not know stands
+in `docs/how-to/check-a-configuration.md`, with which of them were tried.
 """
 
 import json

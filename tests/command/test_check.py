@@ -181,6 +181,10 @@ SPOILT = {
         "c.DaasAuthenticator.people_database = 'postgresql+psycopg://x:y@127.0.0.1:1/daas'",
         "people_database: The list of accounts cannot be read",
     ),
+    "a database that nobody knows": (
+        "c.DaasAuthenticator.people_database = 'oracular://x:hidden-word@127.0.0.1/daas'",
+        "people_database: there is no driver for it",
+    ),
     "no such connector": ("c.Facility.catalogue_name = 'x'", "no connector named 'x'"),
     "no apps": ("c.Facility.apps_folder = '/nowhere'", "There is no app in /nowhere"),
     "no proposals": ("c.FilesCatalogue.folder = '/nowhere'", "list of proposals cannot be read"),
@@ -390,12 +394,17 @@ async def test_a_command_line_that_cannot_be_understood_is_exit_code_2(
             id="the hub's own",
         ),
         pytest.param("c.DaasAuthenticator.grace_seconds = 'x'", "grace_seconds", id="a type"),
+        pytest.param("c.DaasAuthenticator.client_secret = 8675309", "client_secret", id="a secret"),
+        pytest.param(
+            "c.DaasAuthenticator.people_database = '8675309'", "no address of a", id="no address"
+        ),
     ],
 )
 async def test_a_configuration_that_cannot_be_understood_is_exit_code_2(
     daas: Checked, line: str, says: str
 ) -> None:
     daas.spoil(line)
+    daas.hidden.append("8675309")
     assert says in await daas(code=2)
 
 
