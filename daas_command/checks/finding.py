@@ -32,13 +32,12 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """*what* was examined, what was *said* of it, and how to *mend* it. *late*: no end was seen."""
+    """*what* was examined, what was *said* of it, and how to *mend* it."""
 
     state: State
     what: str
     said: str
     mend: str = ""
-    late: bool = False
 
 
 Findings = AsyncIterator[Finding]
@@ -81,7 +80,7 @@ async def examined(findings: Findings, seconds: float = PATIENCE_SECONDS) -> lis
     except TimeoutError:
         said = f"the next check did not end within {seconds:g} s"
         mend = "Look what does not answer: a file server, a directory, a provider."
-        found.append(Finding(State.WRONG, "time", said, mend, late=True))
+        found.append(wrong("time", said, mend))
     except Exception as error:  # whatever was sent, the administrator gets a sentence
         said = f"could not be examined: {type(error).__name__}"
         found.append(wrong("the rest", said, "This is a mistake of ours: please report it."))

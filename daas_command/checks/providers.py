@@ -4,6 +4,7 @@ Called by `check`. The hub's own client asks, so that certificates, proxy, limit
 the hub's; beside it stands a recorder of what came back.
 """
 
+import asyncio
 import json
 import time
 from collections.abc import Mapping
@@ -81,8 +82,10 @@ async def provider_findings(hub: DaasAuthenticator, provider: Provider) -> Findi
     secret = recorder.last(metadata.token_endpoint)
     yield rules.client_secret(provider, secret)
     yield rules.clock(recorder.dated)
-    ours = await _tried(hub, client, recorder, uri)
-    other = await _tried(hub, client, recorder, uri + "-that-nobody-registered")
+    ours, other = await asyncio.gather(
+        _tried(hub, client, recorder, uri),
+        _tried(hub, client, recorder, f"{uri}-that-nobody-registered"),
+    )
     known = secret is not None and rules.token_error(secret) == "invalid_grant"
     yield rules.redirect_address(provider, uri, ours, other, known)
 

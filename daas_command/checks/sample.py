@@ -47,6 +47,10 @@ def parse_sample(text: str) -> Sample:
 
 async def sample_findings(hub: DaasAuthenticator, provider: Provider, sample: Sample) -> Findings:
     """Examine *sample* as an answer of *provider*."""
+    if not provider.signs_in:
+        mend = f"Look at {setting(provider, 'enabled')} and link_only."
+        yield wrong("provider", "signs nobody in: a sample of it gives no name", mend)
+        return
     claims = sample.claims
     if sample.id_token:
         client, _ = client_of(hub, provider)

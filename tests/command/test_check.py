@@ -425,6 +425,25 @@ async def test_root_examines_with_the_rights_of_the_hubs_user(daas: Checked) -> 
     assert "DaasSpawner.run_folder: /tmp" in done.stdout
 
 
+async def test_a_look_up_that_hangs_does_not_keep_the_command(daas: Checked) -> None:
+    (daas.folder / "passwd").unlink()
+    os.mkfifo(daas.folder / "passwd")
+    daas.spoil("c.DaasAuthenticator.lookup_timeout_seconds = 0.2")
+    command = [sys.executable, "-m", "daas_command", "--config", str(daas.folder / "config.py")]
+    done = await asyncio.to_thread(
+        subprocess.run, [*command, "check"], capture_output=True, text=True, timeout=15, check=False
+    )
+    assert done.returncode == 1, done.stderr
+    assert "directory files: The facility's directory of accounts does not answer" in done.stdout
+    assert "sandbox: a program starts" in done.stdout
+
+
+async def test_a_sample_of_a_provider_for_linking_only_says_so(daas: Checked) -> None:
+    daas.spoil("c.DaasAuthenticator.providers['staff']['link_only'] = True")
+    (daas.folder / "sample").write_text('{"sub": "a1"}')
+    assert "signs nobody in" in await daas("--token", str(daas.folder / "sample"), code=1)
+
+
 def test_a_running_demo_is_well(demo: Demo) -> None:
     launcher = demo.launchers[0].pid
     (hub,) = Path(f"/proc/{launcher}/task/{launcher}/children").read_text().split()

@@ -120,9 +120,9 @@ async def test_what_takes_too_long_or_fails_is_a_finding_beside_the_others() -> 
         raise RuntimeError("hidden")
 
     one, late = await examined(slow(), seconds=0.05)
-    assert (one.state, late.state, late.late) == (State.OK, State.WRONG, True)
+    assert (one.state, late.state, late.what) == (State.OK, State.WRONG, "time")
     one, failed = await examined(broken())
-    assert (failed.state, failed.late, "hidden" in failed.said) == (State.WRONG, False, False)
+    assert (failed.state, "hidden" in failed.said) == (State.WRONG, False)
 
 
 async def test_a_thread_that_hangs_holds_up_nothing() -> None:
@@ -134,7 +134,7 @@ async def test_a_thread_that_hangs_holds_up_nothing() -> None:
 
     (late,) = await examined(hanging(), seconds=0.05)
     release.set()
-    assert late.late
+    assert late.what == "time"
 
 
 @pytest.mark.parametrize(
