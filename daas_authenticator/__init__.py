@@ -28,6 +28,8 @@ def configure(c: Any, hosting: Hosting | None = None, *, state_folder: Path = Pa
     # other, and would close what an expired login must not close.
     c.JupyterHub.oauth_token_expires_in = 365 * 24 * 3600
     c.DaasAuthenticator.auth_refresh_strict = False
+    # What somebody makes for her scripts ends too.
+    c.JupyterHub.token_expires_in_max_seconds = 365 * 24 * 3600
     c.DaasAuthenticator.enable_auth_state = True
     c.DaasAuthenticator.manage_groups = True
     c.DaasAuthenticator.manage_roles = True

@@ -5,16 +5,20 @@ Registered by `routes`. Every change is a POST with the form's token.
 
 from typing import Any
 
+from jupyterhub.utils import url_path_join
 from tornado.web import authenticated
 
 from daas_authenticator.account_page import AccountPage, AccountPages
 from daas_authenticator.login_flow import LoginFlow, Purpose
 from daas_authenticator.logins.beginning import make_public
 from daas_authenticator.logins.ending import end_logins
+from daas_authenticator.logins.login import Login
 from daas_authenticator.logins.pages import leave
+from daas_authenticator.passwords.forms import address_behind, why_no_passwords
+from daas_authenticator.passwords.typed import Typed
 from daas_authenticator.rights.raising import lower_rights
 from daas_authenticator.web_errors import web_error
-from daas_model.errors import BadRequest, DaasError
+from daas_model.errors import BadRequest, DaasError, LoginFailed, TooManyAttempts
 
 
 class LinkPage(AccountPages):
@@ -46,10 +50,56 @@ class LinkPage(AccountPages):
             login = await self.login()
             self.authenticator.ways.client(provider, to_link=True)
             self.authenticator.linking.begin(login.key, login.name, provider)
+            if login.issuer in self.authenticator.passwords.issuers:
+                self.redirect(url_path_join(self.hub.base_url, "account/prove"))
+                return
             proof = LoginFlow(provider=login.provider, purpose=Purpose.PROVE, name=login.name)
             await self.go_to_provider(proof)
         except DaasError as error:
             raise web_error(error, self.log) from None
+
+
+class ProvePage(AccountPages):
+    """`/account/prove`: her password once more, for somebody who signed in with one."""
+
+    @authenticated
+    async def get(self) -> None:
+        """Ask for it."""
+        try:
+            login = await self.login()
+            self.authenticator.linking.wish(login.key, login.name)
+        except DaasError as error:
+            raise web_error(error, self.log) from None
+        await self.show("prove.html", wrong="")
+
+    @authenticated
+    async def post(self) -> None:
+        """Check it, and go on to the identity that is to be linked."""
+        authenticator = self.authenticator
+        try:
+            login = await self.login()
+            if why := why_no_passwords(self):
+                raise LoginFailed(why, "Sign in with an identity provider, then link.")
+            await self._check(login)
+            wish = authenticator.linking.proved_by_password(login.key, login.name)
+            onward = LoginFlow(provider=wish.provider, purpose=Purpose.LINK, name=login.name)
+            await self.go_to_provider(onward)
+        except (LoginFailed, TooManyAttempts) as error:
+            self.log.warning("%s: %s", error.code, error.detail)
+            self.set_status(error.status)
+            await self.show("prove.html", wrong=f"{error.message} {error.action}")
+        except DaasError as error:
+            raise web_error(error, self.log) from None
+
+    async def _check(self, login: Login) -> None:
+        typed = Typed.from_form(self.request.body_arguments)
+        identity = await self.authenticator.passwords.check(
+            login.provider,
+            typed,
+            address_behind(self),
+            lambda name: self.find_user(name) is not None,
+        )
+        await self.authenticator.check_belongs(identity, login.name)
 
 
 class ConfirmPage(AccountPages):
@@ -179,6 +229,7 @@ def _shown_name(claims: Any) -> str:
 HANDLERS: list[tuple[str, type[AccountPages]]] = [
     (r"/account/?", AccountPage),
     (r"/account/link/?", LinkPage),
+    (r"/account/prove/?", ProvePage),
     (r"/account/confirm/?", ConfirmPage),
     (r"/account/unlink/?", UnlinkPage),
     (r"/account/raise/?", RaisePage),

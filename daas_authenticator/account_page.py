@@ -124,12 +124,13 @@ class AccountPage(AccountPages):
     def _rights(self) -> dict[str, Any]:
         holders, name = self.authenticator.holders, self.current_user.name
         held, counting = holders.held(name), holders.effective(name)
+        at_public = self.authenticator.register.public_until(name) is not None
         return {
+            "at_public": at_public,
             "counting": [RIGHT_WORDS[right] for right in RIGHTS if right in counting],
             "waiting": [RIGHT_WORDS[right] for right in RIGHTS if right in held.rights - counting],
             "raised": holders.raised_until(name) is not None,
-            "can_be_raised": held.can_be_raised
-            and not self.authenticator.register.public_until(name),
+            "can_be_raised": held.can_be_raised and not at_public,
         }
 
     def _link_view(self, link: Link, login: Login, links: tuple[Link, ...]) -> dict[str, Any]:

@@ -62,15 +62,15 @@ class DaasAuthenticator(Parts):
 
         The hub asks once, when it starts: from then on providers and people are looked after.
         """
-        if not app.subdomain_host:
-            self.log.warning("Known limit: %s", ONE_ADDRESS)
         self.know_public_url(app.public_url)
-        self.trusted_proxies = frozenset(app.trusted_downstream_ips)
-        if self.passwords and not is_safe_url(self.redirect_uri("")):
-            self.log.error("password_ways are off: JupyterHub.public_url is not set or not https")
         if self.ways:
             self._check_public_hub()
             self._watch = asyncio.ensure_future(self.ways.look_after(self.provider_check_seconds))
+        if self.passwords and not is_safe_url(self.redirect_uri("")):
+            self.log.error("password_ways are off: JupyterHub.public_url is not set or not https")
+        if not app.subdomain_host:
+            self.log.warning("Known limit: %s", ONE_ADDRESS)
+        self.trusted_proxies = frozenset(app.trusted_downstream_ips)
         # Pages and sessions ask for what somebody should read, whatever page it is.
         app.template_vars["daas_notices"] = lambda user: self.notices_for(user) if user else []
         lower_all(app.db)
@@ -219,7 +219,7 @@ class DaasAuthenticator(Parts):
         client = self.ways.client(flow.provider, flow.purpose is Purpose.LINK)
         return await client.sign_in(code, flow, self.callback_of(client.provider))
 
-    async def check_belongs(self, identity: Identity, name: str) -> None:
+    async def check_belongs(self, identity: AnyIdentity, name: str) -> None:
         """Raise `LoginFailed` unless *identity* is linked to *name*."""
         link = await self.people.link_of(identity.issuer, identity.subject)
         if link is None or link.name != name:

@@ -72,19 +72,30 @@ class SignInPage(HubLoginHandler):
                     "title": way.title,
                     "for_whom": way.for_whom,
                     "out_of_order": way.out_of_order,
-                    "url": url_path_join(self.hub.base_url, way.path) if way.path else "",
+                    "url": self.address_of(way.path) if way.path else "",
                 }
                 for way in ways
             ] + password_forms(self)
-            # The stock page has it escaped for an address; here it is a form's field.
-            ns["next"] = self._validate_next_url(self.get_argument("next", ""))
+            chosen = self.is_public()
+            other = self.address_of("login", public=not chosen)
+            ns["public"] = {"chosen": chosen, "other": other}
         return super().render_template(name, **ns)
 
-    def address_of(self, path: str) -> str:
-        """Return the address of *path* below the hub, with where the person wants to go."""
-        wanted = self._validate_next_url(self.get_argument("next", ""))
+    def address_of(self, path: str, public: bool | None = None) -> str:
+        """Return the address of *path* below the hub, with what the person has said so far.
+
+        That is where she wants to go, and whether this is a *public* computer.
+        """
+        wanted = self._validate_next_url(self.get_query_argument("next", ""))
+        said = {"next": wanted} if wanted else {}
+        if self.is_public() if public is None else public:
+            said["public"] = "yes"
         address = url_path_join(self.hub.base_url, path)
-        return str(url_concat(address, {"next": wanted}) if wanted else address)
+        return str(url_concat(address, said) if said else address)
+
+    def is_public(self) -> bool:
+        """Tell whether the person has said that others use this computer too."""
+        return bool(self.get_query_argument("public", "") == "yes")
 
 
 class FlowCookies(BaseHandler):

@@ -55,7 +55,7 @@ class Parts(AuthenticatorSettings):
     def sweep(self) -> Sweep:
         """What ends the sessions of those who may not have them any more."""
         grace = Grace(self.blocked_grace_seconds, self.refused_grace_seconds)
-        return Sweep(self, self.parent, grace)
+        return Sweep(self, self.parent, grace, self.proposal_check_seconds)
 
     @cached_property
     def holders(self) -> Holders:
@@ -94,11 +94,10 @@ class Parts(AuthenticatorSettings):
 
     def notices_for(self, user: Any) -> list[str]:
         """Return the sentences that *user* should read on every page just now."""
-        coming = self.sweep.notices.get(user.name)
         public = self.register.public_until(user.name)
         until = self.holders.raised_until(user.name)
         return [
-            *([coming.sentence(self.support_contact)] if coming else []),
+            *(one.sentence(self.support_contact) for one in self.sweep.notices_of(user.name)),
             *([public_sentence(public)] if public else []),
             *([raised_sentence(until)] if until else []),
         ]

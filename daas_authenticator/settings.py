@@ -87,6 +87,14 @@ class AuthenticatorSettings(
         was blocked, or her provider refuses to renew her login. Example: 300.""",
     ).tag(config=True)
 
+    proposal_check_seconds = Float(
+        600.0,
+        min=0,
+        help="""How often the catalogue is asked whether the person of a running session still
+        belongs to its proposals, in seconds. If not, the session ends `blocked_grace_seconds`
+        after she was told. Example: 3600.""",
+    ).tag(config=True)
+
     blocked_grace_seconds = Integer(
         900,
         min=0,

@@ -29,7 +29,14 @@ log = logging.getLogger("daas_desktop")
 
 
 class HubUnreachableError(Exception):
-    """The hub gave no usable answer; says nothing about the person who asked."""
+    """The hub gave no usable answer; says nothing about the person who asked.
+
+    `status` is that of the answer, 0 if there was none.
+    """
+
+    def __init__(self, text: str, status: int = 0) -> None:
+        super().__init__(text)
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +139,7 @@ class Hub:
         except HTTPError as error:
             if error.code in REFUSALS:
                 return None
-            raise HubUnreachableError(f"the hub answered {error.code}") from None
+            raise HubUnreachableError(f"the hub answered {error.code}", error.code) from None
         except OSError as error:
             raise HubUnreachableError(f"the hub cannot be reached: {error.strerror}") from None
         try:

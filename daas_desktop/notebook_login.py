@@ -5,6 +5,8 @@ terminals stay in the hands of somebody who has signed out.
 """
 
 import os
+from functools import cached_property
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,11 @@ from tornado.httputil import HTTPServerRequest
 from tornado.web import HTTPError, authenticated
 from traitlets import default
 
-from daas_desktop.hub import HubUnreachableError
+from daas_desktop.hub import Hub, HubSettings, HubUnreachableError
+from daas_desktop.notices import Notices, seconds_between_notices
 from daas_desktop.open_connections import OpenConnections, seconds_between_questions
 
-# Holds the extension of JupyterLab's page that says "You are no longer signed in".
+# Holds the extension of JupyterLab's page that says "You are no longer signed in", and notices.
 EXTENSIONS = Path(__file__).parent / "page" / "lab"
 ASK_EVERY_S = seconds_between_questions(os.environ)
 
@@ -43,6 +46,22 @@ class SignedInHandler(JupyterHandler):
         self.finish(PAGE)
 
 
+class NoticesHandler(JupyterHandler):
+    """What the hub wants the person to read; the page asks as often as this says."""
+
+    @authenticated
+    async def get(self) -> None:
+        """Give the sentences."""
+        sentences = await self.identity_provider.notices.fresh()
+        self.set_header("Cache-Control", "no-store")
+        self.finish({"notices": sentences, "again_ms": 1000 * ASK_EVERY_S})
+
+    def _log(self) -> None:
+        # Each page asks four times a minute, all day.
+        if self.get_status() != HTTPStatus.OK:
+            super()._log()
+
+
 class TabByTab(HubOAuth):
     """JupyterHub's login, where tabs that sign in at the same moment do not share a cookie."""
 
@@ -64,6 +83,12 @@ class Door(JupyterHubIdentityProvider):
         super().__init__(**kwargs)
         self._open = OpenConnections(self._may_stay, ASK_EVERY_S)
 
+    @cached_property
+    def notices(self) -> Notices:
+        """What the hub says, for all pages; made when the first one asks, inside the loop."""
+        hub = Hub(HubSettings.from_environment(os.environ))
+        return Notices(hub, seconds_between_notices(os.environ))
+
     async def get_user(self, handler: JupyterHandler) -> Any:
         """Say who asks; JupyterHub's class does."""
         user = await super().get_user(handler)
@@ -74,8 +99,9 @@ class Door(JupyterHubIdentityProvider):
         return user
 
     def get_handlers(self) -> list[Any]:
-        """Add the page for signing in again."""
-        return [*super().get_handlers(), ("/signed-in", SignedInHandler)]
+        """Add the page for signing in again, and the notices."""
+        own = [("/signed-in", SignedInHandler), ("/notices", NoticesHandler)]
+        return [*super().get_handlers(), *own]
 
     def _token(self, handler: JupyterHandler) -> str:
         # A page that was there before a new login still sends the old token beside the cookie.

@@ -10,7 +10,7 @@ import logging
 import secrets
 import signal
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +23,15 @@ from daas_desktop.bridge import BLOCK_BYTES, Bridge
 from daas_desktop.display import Display
 from daas_desktop.hub import Hub, HubSettings, HubUnreachableError
 from daas_desktop.hub_login import HubLogin, LoginError
+from daas_desktop.notices import Notices, seconds_between_notices
 from daas_desktop.open_connections import seconds_between_questions
 from daas_desktop.program import Program, State
-from daas_desktop.web import Handler, Session
+from daas_desktop.web import Changes, Handler, Session
 from daas_desktop.windows import main_window
 
 PAGE = Path(__file__).parent / "page"
+# JupyterLab's page shows notices too, and serves its extensions' folders only.
+SHARED = PAGE / "lab" / "daas-session" / "static"
 HEARTBEAT_S = 20
 PING_S = 45
 
@@ -90,7 +93,10 @@ class CallbackHandler(Handler):
 
 
 class StateHandler(Handler):
-    """Where the program is: once as JSON, or as server-sent events until the viewer goes."""
+    """Where the program is: once as JSON, or as server-sent events until the viewer goes.
+
+    What the hub wants her to read comes along as events of its own.
+    """
 
     _task: asyncio.Task[Any] | None = None
 
@@ -109,16 +115,21 @@ class StateHandler(Handler):
             return
 
     async def _tell(self) -> None:
-        told: State | None = None
+        told: tuple[str, ...] = ()
         while True:
-            state = self.session.program.state
-            self.write(f"data: {json.dumps(_as_dict(state))}\n\n" if state != told else ":\n\n")
-            told = state
+            now = tuple(self._events())
+            self.write("".join(event for event in now if event not in told) or ":\n\n")
+            told = now
             await self.flush()
             try:
                 await asyncio.wait_for(self.session.changes.next(), HEARTBEAT_S)
             except TimeoutError:
                 continue
+
+    def _events(self) -> Iterator[str]:
+        yield f"data: {json.dumps(_as_dict(self.session.program.state))}\n\n"
+        if self.session.notices is not None:
+            yield f"event: notices\ndata: {json.dumps(self.session.notices.look())}\n\n"
 
     def on_connection_close(self) -> None:
         """Stop telling when nobody listens."""
@@ -193,6 +204,7 @@ def application(session: Session, prefix: str) -> Application:
             (prefix + "icon", IconHandler),
             (prefix + "rfb", Bridge),
             (prefix + r"static/(desktop\.css|desktop\.js|novnc\.js)", FileHandler, files),
+            (prefix + r"static/(notices\.js)", FileHandler, {"path": str(SHARED)}),
         ],
         default_handler_class=NotFoundHandler,
         session=session,
@@ -225,6 +237,8 @@ class Desktop:
         known = hub or "JUPYTERHUB_ACTIVITY_URL" in env
         client = Hub(HubSettings.from_environment(env)) if known else None
         self._prefix = client.settings.prefix if hub and client else "/"
+        changes = Changes()
+        every_s = seconds_between_notices(env)
         self.session = Session(
             program=program,
             rfb_path=display.rfb_path,
@@ -236,6 +250,8 @@ class Desktop:
             again=program.start,
             hub=client,
             login=HubLogin(client, seconds_between_questions(env)) if hub and client else None,
+            notices=Notices(client, every_s, changes.announce) if client else None,
+            changes=changes,
         )
 
     async def run(self, listener: socket.socket) -> int:

@@ -13,6 +13,7 @@ from tornado.websocket import WebSocketHandler
 
 from daas_desktop.hub import Hub, HubUnreachableError
 from daas_desktop.hub_login import HubLogin
+from daas_desktop.notices import Notices
 from daas_desktop.program import Program
 
 POLICY = (
@@ -51,6 +52,7 @@ class Session:
     again: Callable[[], None]
     hub: Hub | None = None
     login: HubLogin | None = None
+    notices: Notices | None = None
     changes: Changes = field(default_factory=Changes)
 
     def somebody_is_at_work(self) -> None:

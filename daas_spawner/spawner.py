@@ -14,7 +14,7 @@ from jupyterhub.spawner import Spawner
 from traitlets import Unicode, default
 
 from daas_catalogue.facility import Facility
-from daas_model.errors import DaasError
+from daas_model.errors import DaasError, NeedsProposal, ProposalNotFound
 from daas_model.launch import LaunchRequest
 from daas_model.people import Person
 from daas_model.proposals import Proposal
@@ -112,7 +112,7 @@ class DaasSpawner(Spawner):
         request = LaunchRequest.parse(self.user_options)
         self.facility.app(request.app)
         machine = self.facility.machine(request.machine)
-        person = Person.of_hub(self.user.name, (group.name for group in self.user.groups))
+        person = self._person()
         self.facility.check_proposals(person, request)
         proposals = await self.facility.catalogue.authorise(person, request.proposals)
         account = await self.authenticator.resolve_account(person, proposals)
@@ -120,6 +120,23 @@ class DaasSpawner(Spawner):
         return plan_session(
             request, self.facility.apps, machine, storage, account, self._surroundings()
         )
+
+    async def still_allowed(self) -> bool:
+        """Tell whether the person may still have what this session has mounted (D3, I8).
+
+        Asked by the authenticator's sweep while the session runs. Raises `DaasError` when the
+        catalogue cannot tell.
+        """
+        try:
+            request = LaunchRequest.parse(self.user_options)
+            self.facility.check_proposals(self._person(), request)
+            await self.facility.catalogue.authorise(self._person(), request.proposals)
+        except (ProposalNotFound, NeedsProposal):
+            return False
+        return True
+
+    def _person(self) -> Person:
+        return Person.of_hub(self.user.name, (group.name for group in self.user.groups))
 
     def _checked(self, proposals: tuple[Proposal, ...]) -> dict[str, Any]:
         return {proposal.id: self.facility.layout.check(proposal) for proposal in proposals}

@@ -13,7 +13,7 @@ from collections import defaultdict
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-TESTS = ("tests/authenticator", "tests/desktop", "tests/hosting")
+TESTS = ("tests/authenticator", "tests/desktop", "tests/hosting", "tests/spawner")
 THROUGH_A_PLAIN_HUB = "tests/authenticator/test_attacks.py"
 WHAT = {
     1: "forged or planted answer",
@@ -27,13 +27,19 @@ WHAT = {
     9: "names that collide or deceive",
     10: "rights by another's claim",
     11: "planted session",
+    12: "cookie copied before sign-out",
     13: "session open after sign-out",
+    14: "signed out by a link",
+    15: "signed in at the provider still",
     16: "thrown out, still inside",
+    17: "false notice of a logout",
     18: "page of another's session",
     19: "cookies planted by a neighbour",
+    20: "token of a session",
     21: "markup in names",
     22: "words in the answer's address",
     23: "tokens on pages and in logs",
+    24: "taken out of a proposal",
     25: "group taken away",
     26: "refresh for somebody else",
     27: "provider is down",
@@ -41,6 +47,7 @@ WHAT = {
     29: "login by a header",
     30: "passwords guessed, or odd",
     31: "administrator as somebody else",
+    32: "scripts of who has left",
     33: "demo provider in production",
     34: "documents that lead elsewhere",
 }

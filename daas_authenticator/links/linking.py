@@ -54,6 +54,10 @@ class Linking:
     def proved(self, key: str, name: str, identity: Identity) -> Wish:
         """Note that the person herself has just signed in again. Raises `DaasError`."""
         self.check_fresh(identity)
+        return self.proved_by_password(key, name)
+
+    def proved_by_password(self, key: str, name: str) -> Wish:
+        """Note that the person herself has just typed her password. Raises `BadRequest`."""
         wish = self._wishes[key] = replace(self.wish(key, name), proved=True)
         return wish
 

@@ -9,12 +9,14 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """Why somebody loses her sessions."""
+    """Why somebody loses her sessions.
+
+    A provider refuses alike whose login is too old there, who was disabled and who was deleted.
+    """
 
     BLOCKED = "blocked"
-    REFUSED = (
-        "refused"  # by the provider: expired there, disabled or deleted; it does not say which
-    )
+    REFUSED = "refused"
+    PROPOSAL = "proposal"  # is not hers any more: one session ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +29,11 @@ class Grace:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Sessions end at *ends_at*, in seconds since 1970."""
+    """Sessions end at *ends_at*, in seconds since 1970; only *session*, by its title, if named."""
 
     reason: Reason
     ends_at: int
+    session: str = ""
 
     def sentence(self, support: str) -> str:
         """Return what the person reads."""
@@ -38,6 +41,11 @@ class Notice:
             return (
                 f"You may not use the portal for now. Your sessions end at {_time(self.ends_at)}: "
                 f"save your work. Ask {support}."
+            )
+        if self.reason is Reason.PROPOSAL:
+            return (
+                f"You are not a member of the proposal of {self.session} any more. That session "
+                f"ends at {_time(self.ends_at)}: save your work. Ask your local contact."
             )
         return (
             f"Your login has ended. Sign in again before {_time(self.ends_at)}, or your sessions "
@@ -70,6 +78,6 @@ def notice(reason: Reason, since: int, told_at: int, grace: Grace) -> Notice:
 
     However long ago it was lost, nobody gets less time from the notice than a blocked person.
     """
-    if reason is Reason.BLOCKED:
+    if reason is not Reason.REFUSED:
         return Notice(reason, told_at + grace.blocked)
     return Notice(reason, max(since + grace.refused, told_at + grace.blocked))

@@ -2,7 +2,8 @@
 
 Started by the authenticator with the hub. Somebody who was blocked, or whose provider refuses her,
 loses her running sessions after a notice and a grace; a login whose time is over ends. It asks the
-provider by a renewal, because providers send nothing when they disable a person.
+provider by a renewal, because providers send nothing when they disable a person. Whether a session
+may still have what it has mounted is asked in `memberships`.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ from typing import Any, Protocol
 
 from daas_authenticator.kept_login import KeptLogin
 from daas_authenticator.logins.ending import end_logins, forget_tokens
+from daas_authenticator.logins.memberships import Memberships, end_session
 from daas_authenticator.logins.notices import Grace, Notice, Reason, notice
 from daas_authenticator.logins.register import Register
 from daas_authenticator.renewal import Renewals
@@ -31,14 +33,20 @@ class Swept(Protocol):
 
 
 class Sweep:
-    """Sweeps the hub *app*. `notices` says who is going to lose her sessions."""
+    """Sweeps the hub *app*; has the catalogue asked about each session every *every_seconds*."""
 
-    def __init__(self, authenticator: Swept, app: Any, grace: Grace) -> None:
+    def __init__(self, authenticator: Swept, app: Any, grace: Grace, every_seconds: float) -> None:
         self._authenticator = authenticator
         self._app = app
         self._grace = grace
         self.notices: dict[str, Notice] = {}
+        self._memberships = Memberships(authenticator, app, grace, every_seconds)
         self._shut_out: set[str] = set()
+
+    def notices_of(self, name: str) -> list[Notice]:
+        """Return what *name* is going to lose, and when."""
+        own = [self.notices[name]] if name in self.notices else []
+        return [*own, *self._memberships.notices_of(name)]
 
     async def run(self, seconds: float) -> None:
         """Sweep every *seconds* for as long as the hub runs."""
@@ -79,6 +87,7 @@ class Sweep:
         now = int(time.time())
         if reason is None:
             self.notices.pop(user.name, None)
+            await self._memberships.look_at(user)
             return
         known = self.notices.get(user.name)
         if known is None or known.reason is not reason:
@@ -101,11 +110,7 @@ class Sweep:
         """End the sessions of *user*; of somebody who is blocked, all that she could act with."""
         running = [spawner for spawner in user.spawners.values() if spawner.active]
         for spawner in running:
-            if not spawner.pending:
-                await self._app.proxy.delete_user(user, spawner.name)
-                await user.stop(spawner.name)
-                detail = f"{spawner.name}: {reason}"
-                self._authenticator.audit.record("session ended", user.name, "sweep", detail)
+            await end_session(self._app, self._authenticator.audit, user, spawner, reason)
         self.notices.pop(user.name, None)
         if reason is Reason.BLOCKED:
             await self._authenticator.register.end(await self._authenticator.register.of(user.name))

@@ -39,8 +39,7 @@ class PasswordPage(SignInPage):
             raise LoginFailed(why, "Choose another way to sign in.")
         typed = Typed.from_form(self.request.body_arguments)
         login = {"password_way": way, "typed": typed, "address": address_behind(self)}
-        public = self.request.body_arguments.get("public") == [b"yes"]
-        return await begin_login(self, login, public)
+        return await begin_login(self, login, self.is_public())
 
     async def _again(self, way: str, error: DaasError) -> None:
         self.set_status(web_error(error, self.log).status_code)

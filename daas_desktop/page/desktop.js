@@ -2,6 +2,7 @@
 // connection. `novnc.js` beside it is noVNC's core/rfb.js in one file, made by `make`.
 
 import RFB from "./novnc.js";
+import { noticesIn } from "./notices.js";
 
 const FIRST_WAIT_MS = 400;
 const LONGEST_WAIT_MS = 15000;
@@ -46,7 +47,7 @@ function showPhase(state) {
   } else if (phase === "running") {
     $("cover").hidden = true;
     document.body.dataset.phase = phase;
-    if (!document.querySelector("#bar:focus-within, dialog[open]")) rfb?.focus();
+    if (!document.querySelector("#bar:focus-within, #notices:focus-within, dialog[open]")) rfb?.focus();
   } else {
     showEnd(state.status);
   }
@@ -89,8 +90,10 @@ function last(said, button) {
   $(button).focus();
 }
 
-const sessionOver = () =>
+function sessionOver() {
   last({ message: "This session has ended.", advice: "Your files are kept." }, "back");
+  tell([]);
+}
 
 const signedOut = () =>
   last({ message: "You are no longer signed in.", advice: `${title} keeps running.` }, "sign-in");
@@ -119,6 +122,11 @@ const states = new EventSource("state");
 states.onmessage = (event) => {
   if (!over) showPhase(JSON.parse(event.data));
 };
+
+// ---- what the hub wants the person to read ------------------------------------------------
+
+const tell = noticesIn($("notices"), () => rfb?.focus());
+states.addEventListener("notices", (event) => tell(JSON.parse(event.data)));
 
 // ---- the picture -------------------------------------------------------------------------
 
@@ -242,9 +250,11 @@ addEventListener(
   },
   true,
 );
-$("bar").addEventListener("keydown", (event) => {
-  if (event.key === "Escape") rfb?.focus();
-});
+for (const place of [$("bar"), $("notices")]) {
+  place.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") rfb?.focus();
+  });
+}
 
 $("fullscreen").addEventListener("click", async () => {
   if (document.fullscreenElement) await document.exitFullscreen();

@@ -17,6 +17,7 @@ from .signing_in import answer_to, sentences, signed_in
 PORTS = {name: free_port() for name in ("staff", "umbrella", "orcid")}
 TWO_WAYS = """
 c.DaasAuthenticator.issuer = ""
+c.DaasAuthenticator.rights, c.DaasAuthenticator.step_up = [], {{}}
 c.DaasAuthenticator.oauth_callback_url = "http://127.0.0.1:{hub}/hub/oauth_callback"
 c.DaasAuthenticator.account_source = "files"
 client = {{"client_id": "hub", "client_secret": "secret-of-the-hub"}}

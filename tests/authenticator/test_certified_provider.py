@@ -33,6 +33,7 @@ pytestmark = [
 CERTIFIED = """
 c.JupyterHub.public_url = "http://127.0.0.1:{hub}/"
 c.DaasAuthenticator.issuer = ""
+c.DaasAuthenticator.rights, c.DaasAuthenticator.step_up = [], {{}}
 c.DaasAuthenticator.oauth_callback_url = ""
 c.DaasAuthenticator.renewal_seconds = 1
 c.DaasAuthenticator.provider_check_seconds = 0.2
@@ -71,7 +72,7 @@ def certified(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Certified]:
         certified_provider(port, f"{hub.url}/hub/oidc/certified/callback", folder / "said") as said,
     ):
         deadline = time.monotonic() + 20
-        while b">Sign in</button>" not in urlopen(f"{hub.url}/hub/login").read():
+        while b">Sign in</a>" not in urlopen(f"{hub.url}/hub/login").read():
             assert time.monotonic() < deadline, said.read_text()
             time.sleep(0.1)
         yield Certified(hub, said, f"http://127.0.0.1:{port}")
@@ -115,7 +116,7 @@ def page(chromium: Browser) -> Iterator[Page]:
 def sign_in(page: Page, certified: Certified, who: str, wanted: str = "/hub/token") -> None:
     """Choose the way on the hub's page, and say *who* on the provider's."""
     page.goto(f"{certified.hub.url}/hub/login?{urlencode({'next': wanted})}")
-    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.get_by_role("link", name="Sign in", exact=True).click()
     page.locator("input[name=login]").fill(who)
     page.locator("input[name=password]").fill("any")
     page.get_by_role("button", name="Sign-in").click()
@@ -194,7 +195,7 @@ def test_a_launch_link_with_4_kb_of_query_survives_in_two_tabs(
     tabs = [context.new_page() for _ in links]
     for tab, link in zip(tabs, links, strict=True):
         tab.goto(f"{certified.hub.url}/hub/login?{urlencode({'next': link})}")
-        tab.get_by_role("button", name="Sign in", exact=True).click()
+        tab.get_by_role("link", name="Sign in", exact=True).click()
         tab.locator("input[name=login]").wait_for()
     for tab, link in zip(tabs, links, strict=True):
         assert len(link) > 4096

@@ -38,6 +38,7 @@ pytestmark = [
 STAFF = """
 c.JupyterHub.public_url = "http://127.0.0.1:{hub}/"
 c.DaasAuthenticator.issuer = ""
+c.DaasAuthenticator.rights, c.DaasAuthenticator.step_up = [], {{}}
 c.DaasAuthenticator.oauth_callback_url = ""
 c.DaasAuthenticator.renewal_seconds = 1
 c.DaasAuthenticator.auto_login = False
@@ -126,7 +127,7 @@ def page() -> Iterator[Page]:
 
 def sign_in(page: Page, facility: Facility, who: str) -> None:
     page.goto(f"{facility.hub.url}/hub/login?next=%2Fhub%2Ftoken")
-    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.get_by_role("link", name="Sign in", exact=True).click()
     page.locator("#username").fill(who)
     page.locator("#password").fill(who)
     page.locator("#kc-login").click()

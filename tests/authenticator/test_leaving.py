@@ -18,6 +18,7 @@ PORT = free_port()
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
 ONE_WAY = """
 c.DaasAuthenticator.issuer = ""
+c.DaasAuthenticator.rights, c.DaasAuthenticator.step_up = [], {{}}
 c.DaasAuthenticator.providers = {{
     "staff": {{"profile": "keycloak", "issuer": "http://127.0.0.1:{provider}",
                "client_id": "hub", "client_secret": "secret-of-the-hub"}},

@@ -8,6 +8,7 @@ from traitlets.config import Config
 
 from daas_authenticator.authenticator import DaasAuthenticator
 from daas_authenticator.rights.rules import RIGHTS, parse_rules, rights_of
+from daas_authenticator.rights.settings import RightsSettings
 
 GROUP = "urn:geant:facility.example:group:contacts#aai.facility.example"
 ADMIN = "urn:geant:facility.example:group:daas:role=admin#aai.facility.example"
@@ -149,11 +150,7 @@ def test_a_wrong_rule_stops_the_start_and_says_which_and_how(rule: object, words
 
 
 def test_a_rule_for_a_provider_that_is_not_there_is_said() -> None:
-    settings = DaasAuthenticator(
-        config=Config(
-            DaasAuthenticator={"rights": RULES, "step_up": {"staf": {"acr_values": ["m"]}}}
-        )
-    )
+    settings = RightsSettings(rights=RULES, step_up={"staf": {"acr_values": ["m"]}})
     with pytest.raises(TraitError, match=r"rights: there is no provider 'default'; there is staff"):
         settings.right_rules({"staff", "umbrella"})
     known = {"staff", "umbrella", "default"}

@@ -9,6 +9,7 @@ from traitlets.config import Config
 
 from daas_authenticator.authenticator import DaasAuthenticator
 from daas_authenticator.rights.rules import RIGHTS
+from daas_authenticator.rights.settings import RightsSettings
 from daas_authenticator.rights.step_up import (
     NotRaised,
     Raised,
@@ -75,11 +76,6 @@ def test_nobody_is_raised_where_no_acr_is_asked_for(step_up: StepUp) -> None:
         assert isinstance(raised(claims, step_up, NOW), NotRaised)
 
 
-def test_the_provider_is_asked_for_a_fresh_login_with_the_second_factor() -> None:
-    params = {"acr_values": f"{MFA} gold", "max_age": "0", "prompt": "login"}
-    assert ASKED.authorize_params() == params
-
-
 ALWAYS = {"local-contact", "without-proposal"}
 COUNT: dict[str, tuple[StepUp, float | None, set[str]]] = {
     "while raised": (ASKED, NOW + 1, set(RIGHTS)),
@@ -113,7 +109,7 @@ def test_the_setting_is_read_by_provider() -> None:
         "sso": StepUp(("a", "b"), 60),
         "demo": StepUp(rights_without_step_up=True),
     }
-    settings = DaasAuthenticator(config=Config(DaasAuthenticator={"step_up": entries}))
+    settings = RightsSettings(step_up=entries)
     assert settings.step_up_of("sso").raised_seconds == 60
     assert settings.step_up_of("another") == StepUp()
 

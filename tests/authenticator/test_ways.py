@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from html import unescape
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 
@@ -18,6 +18,7 @@ REPOSITORY = Path(__file__).parents[2]
 SEVERAL = """
 c.JupyterHub.public_url = "http://127.0.0.1:{hub}/"
 c.DaasAuthenticator.issuer = ""
+c.DaasAuthenticator.rights, c.DaasAuthenticator.step_up = [], {{}}
 c.DaasAuthenticator.oauth_callback_url = ""
 c.DaasAuthenticator.provider_check_seconds = 0.2
 client = {{"client_id": "hub", "client_secret": "secret-of-the-hub"}}
@@ -171,6 +172,20 @@ async def test_a_long_launch_link_survives_every_way_in_two_tabs(
 
 def largest_cookie(browser: Browser) -> int:
     return max(len(name) + len(value) for name, value in browser.cookies.items())
+
+
+async def test_a_public_computer_is_chosen_once_for_all_ways(several: Hub) -> None:
+    browser = several.browser()
+    page = (await browser.get(f"/hub/login?{urlencode({'next': '/hub/token?a=1'})}")).body.decode()
+    (other,) = re.findall(r'href="([^"]*)">Sign in for a short time', page)
+    page = (await browser.get(unescape(other))).body.decode()
+    assert "no administrator or staff rights" in page
+    links = [unescape(href) for href in re.findall(r'href="([^"]*/oidc/[^"]*)"', page)]
+    assert len(links) >= 2
+    for link in links:
+        query = dict(parse_qsl(urlsplit(link).query))
+        assert query == {"next": "/hub/token?a=1", "public": "yes"}
+    assert "This is my own computer" in page
 
 
 async def test_attack_02_an_answer_of_one_provider_is_worth_nothing_at_another(

@@ -25,7 +25,7 @@ def running_chromium() -> Iterator[Any]:
         browser.close()
 
 
-def violations(page: Any) -> list[str]:
+def violations(page: Any, within: str = "html") -> list[str]:
     page.evaluate(AXE.read_text() + ";0")
-    found = page.evaluate("axe.run()")["violations"]
+    found = page.evaluate("within => axe.run(within)", within)["violations"]
     return [f"{v['id']}: {v['nodes'][0]['html']}" for v in found]

@@ -21,7 +21,9 @@ PROXY = ROOT / ".node" / "node_modules" / ".bin" / "configurable-http-proxy"
 TOKEN = "service-token-for-the-tests-only"
 CONFIG = """
 import json, os, socket, subprocess
+from jupyterhub.apihandlers.base import APIHandler
 from jupyterhub.spawner import Spawner
+from tornado.web import HTTPError
 
 class SocketSpawner(Spawner):
     process = None
@@ -48,7 +50,17 @@ class SocketSpawner(Spawner):
 c.JupyterHub.spawner_class = SocketSpawner
 from jupyterhub.auth import DummyAuthenticator
 
+class Notices(APIHandler):
+    def get(self):
+        if self.current_user is None:
+            raise HTTPError(403)
+        if not os.path.exists("notices"):
+            raise HTTPError(404)  # as a hub without this page
+        self.finish({"notices": json.load(open("notices"))})
+
 class Provider(DummyAuthenticator):
+    def get_handlers(self, app):
+        return [*super().get_handlers(app), ("/api/notices", Notices)]
     # The test says when it ends logins.
     async def refresh_user(self, user, handler=None, **kwargs):
         return not os.path.exists("refused")
@@ -107,6 +119,12 @@ class PlainHub:
             mark.touch()
         else:
             mark.unlink(missing_ok=True)
+
+    def say(self, *notices: object) -> None:
+        """Let everybody read this; until it is called the hub has no such page."""
+        written = self.folder / "notices.new"
+        written.write_text(json.dumps(notices))
+        written.rename(self.folder / "notices")
 
 
 @contextlib.contextmanager

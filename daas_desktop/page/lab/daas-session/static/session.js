@@ -1,8 +1,10 @@
-// An extension of JupyterLab: says when the person is no longer signed in. She signs in again in
-// another tab, so that what she has not saved stays on this page. Served by notebook_login.py;
-// written as the container that JupyterLab loads, so that nothing needs to be built.
+// An extension of JupyterLab: says what the hub wants the person to read, and when she is no longer
+// signed in. She signs in again in another tab, so that what she has not saved stays on this page.
+// Served by notebook_login.py; written as the container that JupyterLab loads, so that nothing
+// needs to be built.
 
 const AGAIN_MS = 10000;
+const BESIDE = document.currentScript.src;
 
 const STYLE = `
   #daas-signed-out { max-width: 32rem; padding: 1.5rem 2rem; border-radius: 8px;
@@ -38,6 +40,37 @@ function reconnect(app) {
   }
 }
 
+// The shell gives way to the strip at the lower edge.
+function stripBelow(shell) {
+  const strip = document.createElement("section");
+  strip.id = "notices";
+  strip.setAttribute("role", "status");
+  strip.setAttribute("aria-atomic", "false");
+  strip.style.cssText = "position: fixed; inset: auto 0 0; z-index: 10";
+  document.body.append(strip);
+  new ResizeObserver(() => {
+    shell.node.style.bottom = `${Math.ceil(strip.getBoundingClientRect().height)}px`;
+    shell.update();
+  }).observe(strip);
+  return strip;
+}
+
+async function showNotices(app, signedOut) {
+  const { noticesIn } = await import(new URL("notices.js", BESIDE));
+  const back = () => app.shell.currentWidget?.activate();
+  const tell = noticesIn(stripBelow(app.shell), back);
+  const address = `${app.serviceManager.serverSettings.baseUrl}notices`;
+
+  async function look() {
+    // Not "cors", which would need a form's token. What was said stays if there is no answer.
+    const answer = signedOut() ? null : await fetch(address, { mode: "no-cors" }).catch(() => null);
+    const said = answer?.ok ? await answer.json().catch(() => null) : null;
+    if (said) tell(said.notices);
+    setTimeout(look, said?.again_ms ?? AGAIN_MS);
+  }
+  look();
+}
+
 function activate(app) {
   const { baseUrl, wsUrl } = app.serviceManager.serverSettings;
   const dialog = dialogIn(document);
@@ -66,11 +99,12 @@ function activate(app) {
     watch();
   };
   watch();
+  app.restored.then(() => showNotices(app, () => dialog.open));
 }
 
-const plugin = { id: "daas-signed-out:plugin", autoStart: true, activate };
+const plugin = { id: "daas-session:plugin", autoStart: true, activate };
 
-(window._JUPYTERLAB ??= {})["daas-signed-out"] = {
+(window._JUPYTERLAB ??= {})["daas-session"] = {
   init() {},
   get: async () => () => ({ __esModule: true, default: plugin }),
 };
