@@ -67,6 +67,8 @@ async def _sandbox() -> Finding:
 def session_environment(folder: Path) -> Finding:
     """Say whether *folder* has what sessions run."""
     what = "DaasSpawner.session_environment"
+    if not folder.is_absolute():
+        return wrong(what, "is not set, or no whole path", "Set DAAS_ENVIRONMENT.")
     missing = [name for name in IN_SESSIONS if not (folder / "bin" / name).exists()]
     if not missing:
         return ok(what, f"{folder}")
@@ -77,6 +79,8 @@ def session_environment(folder: Path) -> Finding:
 def run_folder(folder: Path) -> Finding:
     """Say whether sockets can be in *folder*."""
     what = "DaasSpawner.run_folder"
+    if not folder.is_absolute():
+        return wrong(what, "is not set, or no whole path", "Set DAAS_RUN, such as /run/daas.")
     if len(str(folder).encode()) > LONGEST_RUN_FOLDER or str(folder) != str(folder).lower():
         mend = "Set DAAS_RUN to a short path in small letters, such as /run/daas."
         return wrong(what, f"{folder} is too long, or not in small letters", mend)
