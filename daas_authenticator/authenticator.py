@@ -62,8 +62,7 @@ class DaasAuthenticator(Parts):
 
         The hub asks once, when it starts: from then on providers and people are looked after.
         """
-        if app.public_url:
-            self._public_hub = url_path_join(app.public_url, "hub") + "/"
+        self.know_public_url(app.public_url)
         if self.ways:
             self._check_public_hub()
             self._watch = asyncio.ensure_future(self.ways.look_after(self.provider_check_seconds))
@@ -77,6 +76,11 @@ class DaasAuthenticator(Parts):
         lower_all(app.db)
         self._sweeping = asyncio.ensure_future(self.sweep.run(self.sweep_seconds))
         return handlers()
+
+    def know_public_url(self, url: str) -> None:
+        """Take *url*, `JupyterHub.public_url`, for the address at which browsers find the hub."""
+        if url:
+            self._public_hub = url_path_join(url, "hub") + "/"
 
     def login_url(self, base_url: str) -> str:
         """Return where a login begins: at the one provider, or on the page with all of them."""
@@ -203,7 +207,7 @@ class DaasAuthenticator(Parts):
         """Return where to send the browser for *flow*."""
         client = await self.ways.working_client(flow.provider, flow.purpose is Purpose.LINK)
         return await client.authorization_url(
-            flow, self._redirect_uri_of(client.provider), self.extra_authorize_params
+            flow, self.callback_of(client.provider), self.extra_authorize_params
         )
 
     async def check_answer(self, flow: LoginFlow, issuer: str | None) -> None:
@@ -213,7 +217,7 @@ class DaasAuthenticator(Parts):
     async def identity_of(self, flow: LoginFlow, code: str) -> Identity:
         """Return who signed in at the provider, verified. Raises `DaasError`."""
         client = self.ways.client(flow.provider, flow.purpose is Purpose.LINK)
-        return await client.sign_in(code, flow, self._redirect_uri_of(client.provider))
+        return await client.sign_in(code, flow, self.callback_of(client.provider))
 
     async def check_belongs(self, identity: AnyIdentity, name: str) -> None:
         """Raise `LoginFailed` unless *identity* is linked to *name*."""
@@ -226,7 +230,8 @@ class DaasAuthenticator(Parts):
 
     # -- inside ---------------------------------------------------------------------------
 
-    def _redirect_uri_of(self, provider: Provider) -> str:
+    def callback_of(self, provider: Provider) -> str:
+        """Return the one address that *provider* answers to, which is registered there."""
         if provider.id == DEFAULT and self.oauth_callback_url:
             return str(self.oauth_callback_url)
         return self.redirect_uri(provider.callback_path)

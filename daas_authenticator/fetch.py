@@ -25,6 +25,7 @@ class Answer:
 
     code: int
     body: bytes = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class Fetch:
@@ -64,7 +65,8 @@ class Fetch:
                     allow_redirects=False,
                 ) as response,
             ):
-                return Answer(response.status, await _limited(response.content))
+                content = await _limited(response.content)
+                return Answer(response.status, content, response.headers)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             # An exception's text can hold the address that was asked; its kind is enough.
             raise silent(type(error).__name__) from None

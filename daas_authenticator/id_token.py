@@ -54,6 +54,14 @@ def verify_id_token(
     return claims
 
 
+def issued_at(token: str, keys: Sequence[Key], expected: Expected) -> float:
+    """Return when *token* was made: the time at which a sample of any age is to be judged.
+
+    Raises as `verify_id_token`.
+    """
+    return time_of(signed_claims(token, keys, expected.algorithms, kinds=("JWT",)), "iat")
+
+
 def signed_claims(
     token: str, keys: Sequence[Key], allowed: Collection[str], kinds: Collection[str]
 ) -> dict[str, Any]:

@@ -60,19 +60,19 @@ class FilesCatalogue(Configurable):
 
     def __init__(self, **traits: object) -> None:
         super().__init__(**traits)
-        self._read: dict[Path, tuple[Stamp, Proposal | None]] = {}
+        self._read: dict[Path, tuple[Stamp, Proposal | str]] = {}
         self._lock = threading.Lock()
 
     async def proposals_of(self, person: Person) -> Listing:
         """Return what *person* may open; see `daas_model.protocols.Catalogue`."""
-        known, unreadable = await asyncio.to_thread(self._load)
+        known, unreadable = await asyncio.to_thread(self.load)
         mine = [proposal for proposal in known.values() if person.name in proposal.people]
         mine.sort(key=lambda proposal: (proposal.latest, proposal.id), reverse=True)
-        return Listing(tuple(mine), _notice(unreadable))
+        return Listing(tuple(mine), _notice(len(unreadable)))
 
     async def authorise(self, person: Person, ids: Iterable[str]) -> tuple[Proposal, ...]:
         """Return the proposals *ids*; see `daas_model.protocols.Catalogue`."""
-        known, _ = await asyncio.to_thread(self._load)
+        known, _ = await asyncio.to_thread(self.load)
         found = []
         for wanted in ids:
             proposal = known.get(wanted)
@@ -81,8 +81,11 @@ class FilesCatalogue(Configurable):
             found.append(proposal)
         return tuple(found)
 
-    def _load(self) -> tuple[dict[str, Proposal], int]:
-        """Return the readable proposals by id, and how many files are unreadable. Blocks."""
+    def load(self) -> tuple[dict[str, Proposal], dict[Path, str]]:
+        """Return the readable proposals by id, and the unreadable files with what is wrong.
+
+        Blocks. Raises `CatalogueProblem`.
+        """
         try:
             files = sorted(Path(self.folder).glob("*.yaml"))
             if not Path(self.folder).is_dir():
@@ -95,26 +98,26 @@ class FilesCatalogue(Configurable):
         with self._lock:
             for gone in self._read.keys() - set(files):
                 del self._read[gone]
-            proposals = [self._proposal(file) for file in files]
-        known = {proposal.id: proposal for proposal in proposals if proposal}
-        return known, len(files) - len(known)
+            found = {file: self._proposal(file) for file in files}
+        known = {what.id: what for what in found.values() if isinstance(what, Proposal)}
+        return known, {file: what for file, what in found.items() if isinstance(what, str)}
 
-    def _proposal(self, file: Path) -> Proposal | None:
+    def _proposal(self, file: Path) -> Proposal | str:
         stamp: Stamp = (0, 0)
         try:
             status = file.stat()
             stamp = (status.st_mtime_ns, status.st_size)
             if file in self._read and self._read[file][0] == stamp:
                 return self._read[file][1]
-            proposal: Proposal | None = self._parse(file, status.st_size)
+            proposal: Proposal | str = self._parse(file, status.st_size)
         # PyYAML raises more than its own error: a date of month 13, a thousand brackets.
         except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+            proposal = " ".join(str(error).split())
             log.error(
                 "The proposal in %s cannot be read and is not shown: %s. Mend the file.",
                 file,
-                " ".join(str(error).split()),
+                proposal,
             )
-            proposal = None
         self._read[file] = (stamp, proposal)
         return proposal
 

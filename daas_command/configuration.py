@@ -4,15 +4,23 @@ Used by the subcommands. Nothing of the hub is started.
 """
 
 import os
+import pwd
+import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 from traitlets import TraitError
 from traitlets.config import Config
 from traitlets.config.loader import ConfigFileNotFound, PyFileConfigLoader
 
 from daas_authenticator.authenticator import DaasAuthenticator
 from daas_model.errors import BadRequest
+
+#: Names of settings whose values are nobody's to read; files and variables are only places.
+_SECRET = re.compile(r"(secret|password|token|_key)s?\Z", re.IGNORECASE)
 
 
 def load(file: Path) -> Config:
@@ -40,6 +48,17 @@ def authenticator(config: Config) -> DaasAuthenticator:
         raise BadRequest(f"{error}.", "The hub would not start with this. Mend it.") from None
 
 
+def secrets_in(values: Mapping[str, Any]) -> frozenset[str]:
+    """Return what stands in *values* under names that speak of a secret, however deep."""
+    found: set[str] = set()
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            found |= secrets_in(value)
+        elif _SECRET.search(str(name)) and value:
+            found.add(str(value))
+    return frozenset(found)
+
+
 def become_owner(database: str) -> None:
     """Work as the user whose the file of *database* is, so that the hub can write what we do.
 
@@ -61,3 +80,32 @@ def become_owner(database: str) -> None:
         raise BadRequest(f"{file} is another user's.", "Run this as the user that runs the hub.")
     os.setegid(owner.st_gid)
     os.seteuid(owner.st_uid)
+
+
+def become_hub(database: str) -> None:
+    """Work from now on as the user whose the file of *database* is, if we are root: as the hub.
+
+    Everything is then read and written with the hub's rights. Raises `BadRequest` when the file
+    is somebody else's.
+    """
+    try:
+        url = make_url(database)
+    except ArgumentError:
+        raise BadRequest(
+            "DaasAuthenticator.people_database is no address of a database.",
+            'Write it as "sqlite:////var/lib/daas/people.sqlite".',
+        ) from None
+    file = Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
+    if file is None or not file.exists():
+        return
+    owner = file.stat()
+    if owner.st_uid == os.geteuid():
+        return
+    if os.geteuid() != 0:
+        raise BadRequest(f"{file} is another user's.", "Run this as the user that runs the hub.")
+    try:
+        os.initgroups(pwd.getpwuid(owner.st_uid).pw_name, owner.st_gid)
+    except KeyError:  # a number without a name has no groups either
+        os.setgroups([])
+    os.setresgid(owner.st_gid, owner.st_gid, owner.st_gid)
+    os.setresuid(owner.st_uid, owner.st_uid, owner.st_uid)

@@ -25,6 +25,10 @@ class DirectoryFault(ValueError):
     """A directory's answer or its settings make no sense. The text is for the log: no number."""
 
 
+class UnknownAccount(AccountProblem):
+    """The directory answers, and has no account of that name."""
+
+
 class Directory(Protocol):
     """Where local accounts are known by name. Each look-up may block.
 
@@ -92,7 +96,7 @@ def known_account(directory: Directory, name: str) -> Account:
         account = directory.account(name)
         names = directory.names_of(account.uid)
     except KeyError:
-        raise AccountProblem(
+        raise UnknownAccount(
             f"There is no account called {name} at this facility.",
             detail="the directory does not know the name",
         ) from None

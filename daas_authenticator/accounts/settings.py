@@ -94,10 +94,11 @@ class AccountSettings(Configurable):
         if self.account_source == "claims":
             return ClaimAccounts(ask, parent=self)
         if self.account_source == "proposals":
-            return ProposalAccounts(self._directory, is_name, parent=self)
-        return PersonalAccounts(self._directory(self.account_source))
+            return ProposalAccounts(self.make_directory, is_name, parent=self)
+        return PersonalAccounts(self.make_directory(self.account_source))
 
-    def _directory(self, name: str) -> Directory:
+    def make_directory(self, name: str) -> Directory:
+        """Return the directory that `account_source` calls *name*. Raises `TraitError`."""
         if name == "files":
             return FilesDirectory(Path(self.directory_folder))
         if name == "nss":

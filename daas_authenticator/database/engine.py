@@ -8,13 +8,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, create_engine, event
+from sqlalchemy import Connection, create_engine, event, false, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
+from daas_authenticator.database.tables import VERSION_TABLE, people
 from daas_model.errors import PeopleUnavailable
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
 
@@ -45,15 +49,38 @@ class Database:
         with _named_errors(), self._engine.begin() as connection:
             yield connection
 
+    def version(self) -> str:
+        """Return "none" (no tables yet), "older", "ours" or "newer". Changes nothing.
+
+        An SQLite file that is not there is made by asking: look for it first.
+        """
+        from alembic.migration import MigrationContext  # noqa: PLC0415  as below
+        from alembic.script import ScriptDirectory  # noqa: PLC0415
+
+        named = {"version_table": VERSION_TABLE}
+        scripts = ScriptDirectory.from_config(_alembic())
+        with _named_errors(), self._engine.connect() as connection:
+            found = MigrationContext.configure(connection, opts=named).get_current_revision()
+        if found is None:
+            return "none"
+        if found == scripts.get_current_head():
+            return "ours"
+        return "older" if found in {step.revision for step in scripts.walk_revisions()} else "newer"
+
+    def try_writing(self) -> None:
+        """Raise `PeopleUnavailable` unless we may change its rows. Changes nothing."""
+        nothing = update(people).where(false()).values(reason="")
+        with _named_errors(), self._engine.connect() as connection:
+            connection.execute(nothing)
+            connection.rollback()
+
     def migrate(self) -> None:
         """Make the tables, or change those of an older version; touch none of a newer one."""
         # Half a second to import, and needed once.
         from alembic import command  # noqa: PLC0415
-        from alembic.config import Config  # noqa: PLC0415
         from alembic.util import CommandError  # noqa: PLC0415
 
-        settings = Config()
-        settings.set_main_option("script_location", str(_MIGRATIONS))
+        settings = _alembic()
         with _named_errors(), self._engine.begin() as connection:
             if self._file and self._file.stat().st_size == 0:
                 self._file.chmod(0o600)  # who is who is nobody else's to read
@@ -71,6 +98,14 @@ class Database:
     def close(self) -> None:
         """Give the connections back."""
         self._engine.dispose()
+
+
+def _alembic() -> "Config":
+    from alembic.config import Config  # noqa: PLC0415
+
+    settings = Config()
+    settings.set_main_option("script_location", str(_MIGRATIONS))
+    return settings
 
 
 def _check_references(connection: Any, _record: Any) -> None:

@@ -7,6 +7,9 @@ from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, MetaData, String
 
 metadata = MetaData()
 
+#: Where Alembic notes which of `migrations/versions` were done; others may use the same database.
+VERSION_TABLE = "daas_people_version"
+
 #: Nobody is deleted: a name that was somebody's stays hers.
 people = Table(
     "people",

@@ -2,10 +2,11 @@
 
 from alembic import context
 
+from daas_authenticator.database.tables import VERSION_TABLE
+
 context.configure(
     connection=context.config.attributes["connection"],
-    # Somebody may keep other tables in the same database.
-    version_table="daas_people_version",
+    version_table=VERSION_TABLE,
     render_as_batch=True,
 )
 with context.begin_transaction():

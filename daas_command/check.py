@@ -1,0 +1,201 @@
+"""`daas check`: examines a configuration before the hub runs with it, and says how to mend it.
+
+Exit codes: 0 all is well (warnings allowed), 1 something is wrong, 2 the command line or the
+configuration cannot be understood.
+"""
+
+import argparse
+import asyncio
+import logging
+import sys
+from collections.abc import Coroutine, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from jupyterhub.app import JupyterHub
+from traitlets import TraitError
+from traitlets.config import Config
+
+from daas_authenticator.authenticator import DaasAuthenticator
+from daas_authenticator.providers import Provider
+from daas_catalogue.facility import Facility
+from daas_command.checks.accounts import directory_findings, name_findings
+from daas_command.checks.engine import engine_findings
+from daas_command.checks.finding import Finding, Findings, State, examined, refused, shown
+from daas_command.checks.hub import hub_findings
+from daas_command.checks.passwords import password_findings
+from daas_command.checks.providers import provider_findings
+from daas_command.checks.sample import Sample, parse_sample, sample_findings
+from daas_command.checks.storage import storage_findings
+from daas_command.configuration import authenticator, become_hub, load, secrets_in
+from daas_model.errors import BadRequest, DaasError
+
+#: A heading, and what is examined under it.
+Subject = tuple[str, Findings]
+_LARGEST_SAMPLE = 256 * 1024
+_SHORTEST_SECRET = 5  # what is shorter is a part of our own words
+
+
+def add_to(commands: Any) -> None:
+    """Add `check` to the parser's *commands*."""
+    words = "examine the configuration, and say how to mend it"
+    parser = commands.add_parser("check", help=words, description=words)
+    parser.add_argument("--name", help="also: may NAME come in, and which account has she")
+    parser.add_argument("--proposal", default="", help="with --name: the proposal to open")
+    parser.add_argument("--token", help="also: a FILE (or - ) with an ID token or userinfo's JSON")
+    parser.add_argument("--provider", help="ask only this provider; whose the --token is")
+    parser.add_argument("--quiet", action="store_true", help="do not print what is well")
+    parser.set_defaults(run=check)
+
+
+def check(wanted: argparse.Namespace) -> int:
+    """Examine, print and return the exit code."""
+    # What libraries and the hub's own code would log is said by the findings.
+    logging.getLogger().addHandler(logging.NullHandler())
+    printer = Printer(wanted.quiet)
+    try:
+        config = load(wanted.config)
+        printer.hide(secrets_in(config))
+        hub = authenticator(config)
+        app = hubs_settings(config)
+        hub.know_public_url(app.public_url)
+        providers = chosen(hub.all_providers(), wanted.provider)
+        printer.hide(provider.client_secret for provider in providers)
+        sample = _sample(wanted.token, providers)
+        become_hub(hub.people_database)
+    except DaasError as error:
+        print(printer.safe(f"{error.message} {error.action}"), file=sys.stderr)
+        return 2
+    return _on_a_loop(_run(_subjects(wanted, config, app, hub, providers, sample), printer))
+
+
+def _on_a_loop(work: Coroutine[Any, Any, int]) -> int:
+    """Return what *work* returns; `asyncio.run` would wait for threads, and some may hang."""
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(work)
+    finally:
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+
+
+def hubs_settings(config: Config) -> JupyterHub:
+    """Return the hub, not started, as *config* makes it. Raises `BadRequest`."""
+    try:
+        app = JupyterHub(config=config, log_level=logging.CRITICAL)
+        _ = app.public_url
+    except (TraitError, ValueError) as error:
+        raise BadRequest(f"{error}.", "The hub would not start with this. Mend it.") from None
+    return app
+
+
+def chosen(providers: Iterable[Provider], wanted: str | None) -> list[Provider]:
+    """Return the providers to ask. Raises `BadRequest` when there is none of that id."""
+    found = [provider for provider in providers if wanted in (None, provider.id)]
+    if wanted is not None and not found:
+        raise BadRequest(
+            f"There is no provider {wanted!r}.", "Look at DaasAuthenticator.providers."
+        )
+    return found
+
+
+def _sample(place: str | None, providers: list[Provider]) -> Sample | None:
+    if place is None:
+        return None
+    if len(providers) != 1:
+        raise BadRequest("Whose token is it?", "Say it: --provider ID.")
+    try:
+        with sys.stdin.buffer if place == "-" else Path(place).open("rb") as file:
+            text = file.read(_LARGEST_SAMPLE).decode("utf-8")
+        return parse_sample(text)
+    except UnicodeDecodeError:
+        why = "is no text"
+    except OSError as error:
+        why = f"cannot be read ({error.strerror})"
+    except ValueError as error:
+        why = str(error)
+    raise BadRequest(f"--token {shown(place)} {why}.", "Give an ID token, or userinfo's JSON.")
+
+
+def _subjects(
+    wanted: argparse.Namespace,
+    config: Config,
+    app: JupyterHub,
+    hub: DaasAuthenticator,
+    providers: list[Provider],
+    sample: Sample | None,
+) -> Iterator[Subject]:
+    yield "The hub", hub_findings(config, app, hub)
+    for provider in providers:
+        yield f"Provider {provider.id}", provider_findings(hub, provider)
+    if sample is not None:
+        yield f"Sample of {providers[0].id}", sample_findings(hub, providers[0], sample)
+    if hub.password_ways:
+        yield "Passwords", password_findings(hub)
+    yield "Accounts", directory_findings(hub)
+    facility, problem = None, None
+    try:
+        facility = Facility(config=config)
+    except (DaasError, TraitError) as error:
+        problem = error
+    if wanted.name is not None:
+        yield wanted.name, name_findings(hub, facility, wanted.name, wanted.proposal)
+    if facility is not None:
+        yield "Catalogue and storage", storage_findings(facility)
+    if problem is not None:
+        yield "Catalogue and storage", _one(problem)
+    yield "Engine", engine_findings(config)
+
+
+async def _one(problem: DaasError | TraitError) -> Findings:
+    error = problem if isinstance(problem, DaasError) else BadRequest(f"{problem}.", "Mend it.")
+    yield refused("Facility", error, error.action)
+
+
+async def _run(subjects: Iterable[Subject], printer: "Printer") -> int:
+    """Examine all *subjects* at once, print each when those before it are printed."""
+    running = [(title, asyncio.ensure_future(examined(subject))) for title, subject in subjects]
+    found: list[Finding] = []
+    for title, task in running:
+        findings = await task
+        found += findings
+        printer.tell(title, findings)
+    print(summary(found))
+    return 1 if any(finding.state is State.WRONG for finding in found) else 0
+
+
+class Printer:
+    """Prints findings, each on one line, and no secret of the configuration."""
+
+    def __init__(self, quiet: bool) -> None:
+        self._quiet = quiet
+        self._hidden: set[str] = set()
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """Never print one of *secrets*."""
+        self._hidden |= {secret for secret in secrets if len(secret) >= _SHORTEST_SECRET}
+
+    def safe(self, text: str) -> str:
+        """Return *text* on one line, without secrets."""
+        for secret in self._hidden:
+            text = text.replace(secret, "…")
+        return shown(text)
+
+    def tell(self, title: str, findings: Iterable[Finding]) -> None:
+        """Print *findings* below *title*."""
+        told = [f for f in findings if not self._quiet or f.state is not State.OK]
+        if told:
+            print("\n".join([shown(title), *map(self.line, told)]), flush=True)
+
+    def line(self, finding: Finding) -> str:
+        """Return *finding* as one line."""
+        what, said, mend = map(self.safe, (finding.what, finding.said, finding.mend))
+        return f"  {finding.state:<7}  {what}: {said.rstrip('.')}" + (f". → {mend}" if mend else "")
+
+
+def summary(found: list[Finding]) -> str:
+    """Return the last line."""
+    well, odd, bad = (
+        sum(f.state is state for f in found) for state in (State.OK, State.WARNING, State.WRONG)
+    )
+    return f"{well} ok, {odd} to look at, {bad} wrong." if odd or bad else f"All is well ({well})."
