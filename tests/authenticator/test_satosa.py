@@ -44,12 +44,12 @@ pytestmark = [
 
 UMBRELLA = """
 c.JupyterHub.public_url = "http://127.0.0.1:{hub}/"
-c.JupyterHub.template_paths = [{templates!r}]
 c.JupyterHub.services = [{{"name": "watcher", "api_token": {watcher!r}}}]
 c.JupyterHub.load_roles = [
     {{"name": "watches", "services": ["watcher"], "scopes": ["read:users", "list:users"]}}
 ]
 c.DaasAuthenticator.issuer = ""
+c.DaasAuthenticator.rights, c.DaasAuthenticator.step_up = [], {{}}
 c.DaasAuthenticator.oauth_callback_url = ""
 c.DaasAuthenticator.provider_check_seconds = 0.2
 c.DaasAuthenticator.ca_bundle = {ca_bundle!r}
@@ -58,6 +58,7 @@ umbrella = {{
     "issuer": "https://localhost:{provider}",
     "client_id": "hub",
     "client_secret": "secret-of-the-hub",
+    "names_people": True,
     "username_claim": "uid",
     "groups_claim": "eduperson_entitlement",
 }}
@@ -88,7 +89,6 @@ def facility(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Facility]:
     folder, port = tmp_path_factory.mktemp("satosa"), free_port()
     make_certificates(folder)
     values = {
-        "templates": str(REPOSITORY / "templates" / "hub"),
         "watcher": WATCHER,
         "ca_bundle": str(folder / "ca.pem"),
     }

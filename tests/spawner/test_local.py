@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import shutil
 import signal
-from collections.abc import AsyncIterator, Callable
+import warnings
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,15 @@ from daas_spawner.plan import SessionPlan
 from tests.spawner.isolation import IsolationContract, OpenSession, Session, World, make_world
 
 pytestmark = pytest.mark.isolation
+
+
+@pytest.fixture(autouse=True)
+def supervisors_outlive_their_loop() -> Iterator[None]:
+    """A supervisor may live longer than the test's loop; asyncio warns of its pipes much later."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @pytest.fixture
