@@ -92,8 +92,12 @@ class Keycloak:
     def set_client(self, realm: str, **changed: object) -> None:
         """Change the hub's client; attributes are added to those that are there."""
         (client,) = self.ask(f"{realm}/clients?clientId=daas")
-        attributes = {**client["attributes"], **changed.pop("attributes", {})}  # type: ignore[dict-item]
-        self.ask(f"{realm}/clients/{client['id']}", {**client, **changed, "attributes": attributes}, "PUT")
+        attributes = {**client["attributes"], **changed.pop("attributes", {})}
+        self.ask(
+            f"{realm}/clients/{client['id']}",
+            {**client, **changed, "attributes": attributes},
+            "PUT",
+        )
 
     def person(self, name: str) -> str:
         """Return the path of somebody in the realm of the facility."""

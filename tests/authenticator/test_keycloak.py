@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
-from urllib.error import HTTPError
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from urllib.request import Request, urlopen
 
@@ -196,7 +195,7 @@ def test_an_entitlement_in_keycloaks_list_gives_its_right(page: Page, facility: 
     expect(rights.get_by_role("listitem")).to_have_text([waiting])
 
 
-def test_attack_21_an_administrators_logout_at_keycloak_reaches_the_hub_at_once(
+def test_attack_16_an_administrators_logout_at_keycloak_reaches_the_hub_at_once(
     page: Page, facility: Facility
 ) -> None:
     sign_in(page, facility, "guest")
@@ -210,9 +209,7 @@ def test_attack_21_an_administrators_logout_at_keycloak_reaches_the_hub_at_once(
     assert "Login of guest ended" not in log  # by a refusal
 
 
-def test_administrator_after_a_one_time_code_and_not_before(
-    page: Page, facility: Facility
-) -> None:
+def test_administrator_after_a_one_time_code_and_not_before(page: Page, facility: Facility) -> None:
     sign_in(page, facility, "contact")
     expect(page.get_by_role("heading", name="My account", level=1)).to_be_visible()
     assert not is_admin(page, facility)
@@ -297,3 +294,13 @@ def test_a_disabled_person_does_not_come_in(page: Page, facility: Facility) -> N
     sign_in(page, facility, "blocked")
     expect(page.locator("body")).to_contain_text("disabled")
     assert page.url.startswith(facility.keycloak.url)
+
+
+def test_attack_23_no_token_of_keycloaks_is_in_the_hubs_log(page: Page, facility: Facility) -> None:
+    sign_in(page, facility, "guest")
+    expect(page.get_by_role("banner")).to_contain_text("My account: guest")
+    facility.keycloak.sign_out("guest")
+    until(lambda: "Logins of guest ended by staff" in facility.hub.log.read_text())
+    said = facility.hub.log.read_text()
+    assert not re.search(r"eyJ[\w-]{10}", said)  # so begins whatever is signed or encrypted
+    assert "secret-of-staff" not in said
