@@ -20,6 +20,7 @@ from urllib.request import Request, urlopen
 from .conftest import wait_for
 
 START = Path(__file__).parent / "keycloak" / "start-keycloak.sh"
+HOW_TO = Path(__file__).parents[2] / "docs" / "how-to" / "sign-in-keycloak.md"
 CACHE = Path(
     os.environ.get("IDP_CACHE")
     or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "daas-test-keycloak"
@@ -68,36 +69,18 @@ class Keycloak:
             text = answer.read()
         return json.loads(text) if text else None
 
-    def register(self, realm: str, hub: str, way: str, **more: object) -> None:
-        """Register the hub's client in *realm*, step by step as the how-to page has it."""
-        client = {
-            "clientId": "daas",
-            "secret": f"secret-of-{way}",
-            "protocol": "openid-connect",
-            "publicClient": False,
-            "standardFlowEnabled": True,
-            "directAccessGrantsEnabled": False,
-            "frontchannelLogout": False,
-            "redirectUris": [f"{hub}/hub/oidc/{way}/callback"],
-            "webOrigins": [],
-            "attributes": {
-                "pkce.code.challenge.method": "S256",
-                "post.logout.redirect.uris": f"{hub}/hub/signed-out",
-                "backchannel.logout.url": f"{hub}/hub/oidc/{way}/backchannel",
-                "backchannel.logout.session.required": "true",
-            },
-        }
-        self.ask(f"{realm}/clients", client | more)
+    def register(self, realm: str, hub: str, way: str) -> None:
+        """Register the hub's client in *realm* with what the how-to page prints."""
+        client = client_of_the_docs(hub, way) | {"secret": f"secret-of-{way}"}
+        self.ask(f"{realm}/clients", client)
 
-    def set_client(self, realm: str, **changed: object) -> None:
-        """Change the hub's client; attributes are added to those that are there."""
-        (client,) = self.ask(f"{realm}/clients?clientId=daas")
-        attributes = {**client["attributes"], **changed.pop("attributes", {})}
-        self.ask(
-            f"{realm}/clients/{client['id']}",
-            {**client, **changed, "attributes": attributes},
-            "PUT",
-        )
+    def add_to_client(self, attributes: dict[str, str], mappers: list[dict[str, Any]]) -> None:
+        """Add to the hub's client in the realm of the facility."""
+        (client,) = self.ask("daas-test/clients?clientId=daas")
+        client["attributes"] |= attributes
+        path = f"daas-test/clients/{client['id']}"
+        self.ask(path, client, "PUT")
+        self.ask(f"{path}/protocol-mappers/add-models", mappers, "POST")
 
     def person(self, name: str) -> str:
         """Return the path of somebody in the realm of the facility."""
@@ -113,18 +96,8 @@ class Keycloak:
         self.ask(f"{self.person(name)}/logout", {}, "POST")
 
 
-#: Two mappers of the client: the groups' own names, and a list of entitlements.
-MAPPERS = [
-    {
-        "name": "groups",
-        "protocol": "openid-connect",
-        "protocolMapper": "oidc-group-membership-mapper",
-        "config": {
-            "claim.name": "groups",
-            "full.path": "false",
-            "userinfo.token.claim": "true",
-        },
-    },
+#: A list of entitlements, and names for the two levels of authentication.
+MAPPERS: list[dict[str, Any]] = [
     {
         "name": "entitlements",
         "protocol": "openid-connect",
@@ -139,6 +112,15 @@ MAPPERS = [
     },
 ]
 LEVELS = {"acr.loa.map": json.dumps({SFA: "1", MFA: "2"})}
+
+
+def client_of_the_docs(hub: str, way: str) -> dict[str, Any]:
+    """Return the client that the how-to page prints, for another hub."""
+    text = HOW_TO.read_text("utf-8")
+    printed = text[text.index('    {"clientId"') :].partition("\n\n")[0]
+    mine = printed.replace("https://daas.facility.example", hub).replace("/staff/", f"/{way}/")
+    client: dict[str, Any] = json.loads(mine)
+    return client
 
 
 @contextmanager

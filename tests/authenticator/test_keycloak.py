@@ -102,8 +102,7 @@ def facility(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Facility]:
     ):
         keycloak.wait()
         keycloak.register("daas-test", hub.url, "staff")
-        # What the page says for groups, and in the sections on rights.
-        keycloak.set_client("daas-test", protocolMappers=MAPPERS, attributes=LEVELS)
+        keycloak.add_to_client(LEVELS, MAPPERS)  # the page's sections on rights
         keycloak.register("partner", hub.url, "partner")
         until(lambda: b"Out of order" not in urlopen(f"{hub.url}/hub/login").read())
         yield Facility(hub, keycloak)
