@@ -14,18 +14,19 @@ RUN_PACKAGES = python3-venv python3-dev g++ bubblewrap tigervnc-standalone-serve
 	x11-utils x11-xkb-utils xkb-data fonts-dejavu-core libgl1 libegl1 libglib2.0-0 \
 	libdbus-1-3 libfontconfig1 libxkbcommon-x11-0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 \
 	libxcb-randr0 libxcb-render-util0 libxcb-shape0 libxcb-xinerama0 libxcb-xkb1 libxrender1
-TEST_PACKAGES = chromium xdotool slapd ldap-utils libnss-wrapper libpam-wrapper nginx postgresql xmlsec1
+TEST_PACKAGES = chromium xdotool slapd ldap-utils libnss-wrapper libpam-wrapper nginx postgresql xmlsec1 \
+	default-jre-headless maven unzip
 
 REQUIREMENTS = $(wildcard images/*/requirements.txt)
 SOURCES = $(shell find daas_desktop -name '*.py' -o -path '*/page/*')
 PIP = tools/pip.sh
 
-.PHONY: demo test bench attack-table lint packages test-packages clean
+.PHONY: demo test bench attack-table lint packages test-packages keycloak keycloak-begins clean
 
 demo: .node/ready .session-env/ready ## serve the demo at http://127.0.0.1:$(PORT)
 	@exec .venv/bin/python -m daas_demo --port $(PORT)
 
-test: .node/ready .session-env/ready .satosa/ready test-packages ## run every test
+test: keycloak-begins .node/ready .session-env/ready .satosa/ready keycloak ## run every test
 	@.venv/bin/python -m pytest
 
 lint: .venv/ready ## style, types and the direction of imports
@@ -45,6 +46,14 @@ packages: ## Debian's packages that sessions need
 
 test-packages: packages
 	@PACKAGES="$(TEST_PACKAGES)" sh tools/packages.sh
+
+# A real identity provider for the tests, kept outside of the tree. It comes while the environments
+# are set up; `keycloak` waits for it, and says it when it did not come.
+keycloak: test-packages ## fetch and build the Keycloak of the tests, once
+	@sh tools/keycloak.sh
+
+keycloak-begins: test-packages
+	@sh tools/keycloak.sh >/dev/null 2>&1 &
 
 .venv/ready: setup.cfg pyproject.toml | packages
 	@echo "Setting up the hub (about 1 minute)…"

@@ -82,7 +82,7 @@ def tally(report: str) -> Tally:
     found: dict[int, list[bool]] = defaultdict(list)
     for case in ET.fromstring(report).iter("testcase"):  # noqa: S314 - pytest wrote it
         number = re.match(r"test_attack_(\d\d)_", case.get("name", ""))
-        if number:
+        if number and case.find("skipped") is None:
             failed = case.find("failure") is not None or case.find("error") is not None
             found[int(number[1])].append(not failed)
     return {row: (sum(passed), len(passed)) for row, passed in sorted(found.items())}

@@ -69,6 +69,15 @@ def raised_sentence(ends_at: int) -> str:
     )
 
 
+def duration(seconds: int) -> str:
+    """Return *seconds* as a person says it, in whole hours or minutes and rather too few."""
+    for unit, length in (("hour", 3600), ("minute", 60)):
+        number = seconds // length
+        if number:
+            return f"{number} {unit}{'' if number == 1 else 's'}"
+    return "a moment"
+
+
 def _time(seconds: int) -> str:
     return time.strftime("%H:%M UTC on %-d %B", time.gmtime(seconds))
 

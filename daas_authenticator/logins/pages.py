@@ -18,6 +18,7 @@ from tornado.web import HTTPError
 from daas_authenticator.logins.ending import end_logins
 from daas_authenticator.logins.login import Login
 from daas_authenticator.logins.logout_token import OLDEST_SECONDS
+from daas_authenticator.logins.notices import duration
 from daas_authenticator.providers import DEFAULT
 from daas_authenticator.web_errors import web_error
 from daas_model.errors import BadRequest, DaasError, LoginFailed
@@ -31,8 +32,8 @@ class SignOutPage(BaseHandler):
         if self.current_user is None:
             self.redirect(url_path_join(self.hub.base_url, "signed-out"))
             return
-        xsrf = self.xsrf_token.decode("ascii")
-        self.finish(await self.render_template("sign-out.html", xsrf=xsrf))
+        xsrf, lasts = self.xsrf_token.decode("ascii"), _sessions_last(self.authenticator)
+        self.finish(await self.render_template("sign-out.html", xsrf=xsrf, lasts=lasts))
 
     async def post(self) -> None:
         """Sign out; the hub has checked the form's token. Sessions keep running."""
@@ -76,12 +77,21 @@ async def _way_out(authenticator: Any, login: Login) -> str:
     return str(url_concat(endpoint, query)) if endpoint else ""
 
 
+def _sessions_last(authenticator: Any) -> str:
+    """Return for how long sessions surely go on without a login.
+
+    A provider that has ended its own login does not renew ours, which looks like a refusal.
+    """
+    return duration(authenticator.refused_grace_seconds)
+
+
 class SignedOutPage(BaseHandler):
     """`/signed-out`: it is done, here and where the provider sent the browser back from."""
 
     async def get(self) -> None:
         """Say so; nobody is sent to sign in again at once."""
-        self.finish(await self.render_template("logout.html"))
+        lasts = _sessions_last(self.authenticator)
+        self.finish(await self.render_template("logout.html", lasts=lasts))
 
 
 class NoticesPage(APIHandler):

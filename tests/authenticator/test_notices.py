@@ -2,7 +2,7 @@
 
 import pytest
 
-from daas_authenticator.logins.notices import Grace, Reason, notice, public_sentence
+from daas_authenticator.logins.notices import Grace, Reason, duration, notice, public_sentence
 
 GRACE = Grace(blocked=900, refused=86_400)
 NOON = 1_795_435_200
@@ -29,3 +29,17 @@ def test_a_notice_says_until_when_and_what_to_do() -> None:
     assert "Ask the user office." in blocked
     assert "Sign in again" in notice(Reason.REFUSED, NOON, NOON, GRACE).sentence("the user office")
     assert "no administrator or staff rights" in public_sentence(NOON)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (86_400, "24 hours"),
+        (7_199, "1 hour"),
+        (3_599, "59 minutes"),
+        (60, "1 minute"),
+        (59, "a moment"),
+    ],
+)
+def test_a_duration_is_said_in_round_numbers_and_never_too_long(seconds: int, said: str) -> None:
+    assert duration(seconds) == said

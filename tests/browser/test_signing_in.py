@@ -53,6 +53,6 @@ def test_signing_out_says_that_sessions_keep_running(visit: Visit, demo: Demo) -
     page.get_by_role("link", name="Sign out").click()
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("You are signed out")
-    expect(page.get_by_role("main")).to_contain_text("Sessions keep running")
+    expect(page.get_by_role("main")).to_contain_text("Sessions keep running for 24 hours at least")
     page.get_by_role("link", name="Sign in again").click()
     expect(page.get_by_role("heading", name="Who are you today?")).to_be_visible()
