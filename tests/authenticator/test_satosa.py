@@ -22,7 +22,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from daas_authenticator.client import Identity, OpenIDClient
 from daas_authenticator.fetch import Fetch
-from daas_authenticator.login_flow import LoginFlow
+from daas_authenticator.login_flow import LoginFlow, Purpose
 from daas_authenticator.providers import parse_providers
 from daas_authenticator.rights.rules import parse_rules, rights_of
 from daas_authenticator.rights.step_up import NotRaised, Raised, StepUp, raised
@@ -126,7 +126,7 @@ def sign_in(page: Page, facility: Facility, who: str) -> None:
 @pytest.mark.browser
 def test_a_person_signs_in_over_saml_and_openid_connect(page: Page, facility: Facility) -> None:
     sign_in(page, facility, "wkluge")
-    expect(page.get_by_role("banner")).to_contain_text("Signed in as wkluge")
+    expect(page.get_by_role("banner")).to_contain_text("My account: wkluge")
     assert page.url == f"{facility.hub.url}/hub/token"
     assert facility.groups_of("wkluge") == sorted([ADMINS, MEMBERS])
 
@@ -134,7 +134,7 @@ def test_a_person_signs_in_over_saml_and_openid_connect(page: Page, facility: Fa
 @pytest.mark.browser
 def test_one_entitlement_is_one_group_and_not_its_letters(page: Page, facility: Facility) -> None:
     sign_in(page, facility, "single")
-    expect(page.get_by_role("banner")).to_contain_text("Signed in as single")
+    expect(page.get_by_role("banner")).to_contain_text("My account: single")
     assert facility.groups_of("single") == [MEMBERS]
 
 
@@ -241,7 +241,8 @@ async def test_how_somebody_authenticated_comes_from_saml_and_raises_or_not(
     facility: Facility, who: str, acr: str, why: str
 ) -> None:
     step_up = StepUp(acr_values=(MFA,))
-    token = id_token_of(await identified(facility.chain, who, **step_up.authorize_params()))
+    asked = LoginFlow(purpose=Purpose.RAISE, acr_values=MFA).wanted_from_provider
+    token = id_token_of(await identified(facility.chain, who, **asked))
     assert token["acr"] == acr
     answer = raised(token, step_up, time.time())
     if why:
