@@ -160,7 +160,8 @@ async def test_each_way_signs_in_and_leads_where_the_person_wanted_to_go(
     facility: Facility, office: UserOffice, way: str, name: str, password: str, who: str
 ) -> None:
     person = browser_at(facility, "192.0.2.1")
-    wanted = "/services/portal/open?app=pymca&proposal=2026-0142"
+    wanted = f"/services/portal/open?app=pymca&{'proposal=2026-0142&' * 230}"
+    assert len(wanted) > 4096
     end = await person.type(way, name, password, f"?next={quote(wanted, safe='')}")
     assert end.code == 302
     assert end.headers["Location"] == wanted
