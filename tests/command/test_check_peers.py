@@ -1,15 +1,16 @@
 """`daas check` of real directories, PAM, a user office, and of providers that are not ours."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.authenticator.keycloak_server import is_fetched, starting_keycloak
 from tests.authenticator.pam_here import pam_here
 from tests.authenticator.slapd import BASE, READER, Slapd, group, person
 from tests.authenticator.test_certified_provider import LIBRARY, certified_provider
-from tests.authenticator.test_keycloak import CACHE, running_keycloak
 from tests.authenticator.user_office import open_office
 from tests.conftest import free_port, short_folder
 
@@ -153,13 +154,14 @@ async def test_a_certified_provider_is_well_and_knows_wrong_clients(
 
 @pytest.mark.keycloak
 @pytest.mark.timeout(300)
-@pytest.mark.skipif(
-    not list(CACHE.glob("keycloak-*/.built")), reason="no Keycloak: start-keycloak.sh fetch"
-)
+@pytest.mark.skipif(shutil.which("java") is None, reason="no Java: make test-packages")
+@pytest.mark.skipif(not is_fetched(), reason="no Keycloak: make keycloak")
 async def test_keycloak_is_well_and_knows_wrong_clients(daas: Checked, folder: Path) -> None:
-    with running_keycloak(free_port(), folder / "log") as url:
-        issuer = f"{url}/realms/daas-test"
-        await well_and_knows_wrong_clients(daas, issuer, "staff", "daas-hub", "daas-hub-secret")
+    with starting_keycloak(free_port(), folder / "log") as keycloak:
+        keycloak.wait()
+        keycloak.register("daas-test", "http://127.0.0.1:8000", "staff")
+        issuer = f"{keycloak.url}/realms/daas-test"
+        await well_and_knows_wrong_clients(daas, issuer, "staff", "daas", "secret-of-staff")
 
 
 async def well_and_knows_wrong_clients(
