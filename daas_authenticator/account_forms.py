@@ -11,7 +11,7 @@ from tornado.web import authenticated
 from daas_authenticator.account_page import AccountPage, AccountPages
 from daas_authenticator.login_flow import LoginFlow, Purpose
 from daas_authenticator.logins.beginning import make_public
-from daas_authenticator.logins.ending import end_logins
+from daas_authenticator.logins.ending import end_logins, forget_scripts
 from daas_authenticator.logins.login import Login
 from daas_authenticator.logins.pages import leave
 from daas_authenticator.passwords.forms import address_behind, why_no_passwords
@@ -53,7 +53,9 @@ class LinkPage(AccountPages):
             if login.issuer in self.authenticator.passwords.issuers:
                 self.redirect(url_path_join(self.hub.base_url, "account/prove"))
                 return
-            proof = LoginFlow(provider=login.provider, purpose=Purpose.PROVE, name=login.name)
+            proof = LoginFlow(
+                provider=login.provider, purpose=Purpose.PROVE, name=login.name, login=login.key
+            )
             await self.go_to_provider(proof)
         except DaasError as error:
             raise web_error(error, self.log) from None
@@ -82,7 +84,9 @@ class ProvePage(AccountPages):
                 raise LoginFailed(why, "Sign in with an identity provider, then link.")
             await self._check(login)
             wish = authenticator.linking.proved_by_password(login.key, login.name)
-            onward = LoginFlow(provider=wish.provider, purpose=Purpose.LINK, name=login.name)
+            onward = LoginFlow(
+                provider=wish.provider, purpose=Purpose.LINK, name=login.name, login=login.key
+            )
             await self.go_to_provider(onward)
         except (LoginFailed, TooManyAttempts) as error:
             self.log.warning("%s: %s", error.code, error.detail)
@@ -111,7 +115,8 @@ class ConfirmPage(AccountPages):
         authenticator = self.authenticator
         try:
             login = await self.login()
-            identity = authenticator.linking.take(login.key, login.name)
+            shown = self.get_body_argument("subject", "")
+            identity = authenticator.linking.take(login.key, login.name, shown)
             await authenticator.people.ask(
                 authenticator.people.store.link,
                 login.name, identity.issuer, identity.subject, login.name,
@@ -143,7 +148,7 @@ class UnlinkPage(AccountPages):
                 one for one in await self.authenticator.register.of(login.name)
                 if (one.issuer, one.subject) == (issuer, subject)
             ]  # fmt: skip
-            await end_logins(self.authenticator.register, self.current_user, gone)
+            await end_logins(self.authenticator, self.current_user, gone)
         except DaasError as error:
             raise web_error(error, self.log) from None
         if done:
@@ -160,14 +165,7 @@ class RaisePage(AccountPages):
         try:
             login = await self.login()
             wanted = " ".join(self.authenticator.step_up_of(login.provider).acr_values)
-            await self.go_to_provider(
-                LoginFlow(
-                    provider=login.provider,
-                    purpose=Purpose.RAISE,
-                    name=login.name,
-                    acr_values=wanted,
-                )
-            )
+            await self.go_to_provider(_flow(login, login.provider, Purpose.RAISE, wanted))
         except DaasError as error:
             raise web_error(error, self.log) from None
 
@@ -197,6 +195,10 @@ class PublicPage(AccountPages):
         self.back("public")
 
 
+#: What the buttons for all browsers say, the second with the tokens for scripts.
+_EVERYWHERE = ("all", "all and tokens")
+
+
 class EndPage(AccountPages):
     """`POST /account/end`: sign out one browser, or all of them."""
 
@@ -208,14 +210,26 @@ class EndPage(AccountPages):
         try:
             login = await self.login()
             logins = await register.of(user.name)
-            gone = [one for one in logins if wanted in ("all", one.key)]
+            gone = [one for one in logins if wanted in (*_EVERYWHERE, one.key)]
+            if wanted == _EVERYWHERE[1]:
+                forget_scripts(user)
             if login in gone:
                 await leave(self, gone)
                 return
-            await end_logins(register, user, gone)
+            await end_logins(self.authenticator, user, gone)
         except DaasError as error:
             raise web_error(error, self.log) from None
         self.back("ended")
+
+
+def _flow(login: Login, provider: str, purpose: Purpose, acr_values: str = "") -> LoginFlow:
+    return LoginFlow(
+        provider=provider,
+        purpose=purpose,
+        name=login.name,
+        login=login.key,
+        acr_values=acr_values,
+    )
 
 
 def _shown_name(claims: Any) -> str:

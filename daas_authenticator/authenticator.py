@@ -104,8 +104,13 @@ class DaasAuthenticator(Parts):
 
     async def check_not_blocked(self, name: str) -> None:
         """Raise `Blocked` for a name of `blocked_users` or of `daas people block`."""
-        self.check_blocked_users(name)
-        await self.people.check_not_blocked(name)
+        try:
+            self.check_blocked_users(name)
+            await self.people.check_not_blocked(name)
+        except Blocked as error:
+            for notice in self.sweep.notices_of(name):
+                raise Blocked(notice.sentence(self.support_contact), error.action) from None
+            raise
 
     async def load_managed_roles(self) -> list[dict[str, Any]]:
         """Return our role with nobody in it: after a restart it is given anew."""
@@ -144,6 +149,7 @@ class DaasAuthenticator(Parts):
             way = identity.provider.id
             self.log.info("The name %s belongs to an identity of %s.", model["name"], way)
         self.renewals.stands_again(model["name"])
+        self.sweep.welcome(model["name"])
         return model
 
     async def refresh_user(self, user: Any, handler: Any = None, **_: Any) -> bool | dict[str, Any]:
@@ -260,8 +266,9 @@ class DaasAuthenticator(Parts):
         # The hub's flag `admin` opens everybody's sessions: nobody gets it.
         model: dict[str, Any] = {"name": name, "admin": False, "auth_state": state}
         model = await self._apply_managed_groups(await self.update_auth_model(model))
+        await self.register.load()  # who sits at a public computer
         rights = rights_of(provider.id, identity.claims, self.rules)
-        self.holders.note(name, Held(rights, self.step_up_of(provider.id)))
+        self.holders.note(name, Held(provider.id, rights, self.step_up_of(provider.id)))
         counting = self.holders.effective(name, public)
         model["groups"] = sorted({*model["groups"], *right_groups(counting)})
         model["roles"] = hub_roles(counting)

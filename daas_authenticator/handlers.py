@@ -23,7 +23,7 @@ from daas_authenticator.login_flow import (
     safe_path,
 )
 from daas_authenticator.logins.beginning import begin_login
-from daas_authenticator.logins.login import key_of
+from daas_authenticator.logins.public import is_public, say_public
 from daas_authenticator.long_links import SHORT_CHARACTERS, LongLinks
 from daas_authenticator.passwords.forms import password_forms
 from daas_authenticator.providers import DEFAULT
@@ -44,7 +44,12 @@ class SignInPage(HubLoginHandler):
         """Show the ways, or go on when the person is signed in or there is one way only."""
         if self.current_user:
             await super().get()
-        elif self.authenticator.auto_login and await self._only_way_works():
+        elif (
+            self.authenticator.auto_login
+            # Her provider may know her still: there somebody else must not go on as her.
+            and not self.is_public()
+            and await self._only_way_works()
+        ):
             self.redirect(self.address_of(self.authenticator.only_way().path))
         else:
             self.finish(await self._render())
@@ -88,14 +93,15 @@ class SignInPage(HubLoginHandler):
         """
         wanted = self._validate_next_url(self.get_query_argument("next", ""))
         said = {"next": wanted} if wanted else {}
-        if self.is_public() if public is None else public:
-            said["public"] = "yes"
+        public = self.is_public() if public is None else public
+        if public or is_public(self):
+            said["public"] = "yes" if public else "no"
         address = url_path_join(self.hub.base_url, path)
         return str(url_concat(address, said) if said else address)
 
     def is_public(self) -> bool:
         """Tell whether the person has said that others use this computer too."""
-        return bool(self.get_query_argument("public", "") == "yes")
+        return is_public(self)
 
 
 class FlowCookies(BaseHandler):
@@ -172,7 +178,8 @@ class LoginHandler(FlowCookies):
 
     def _flow(self, provider: str) -> LoginFlow:
         wanted = self._validate_next_url(self.get_argument("next", ""))
-        public = self.get_argument("public", "") == "yes"
+        public = is_public(self)
+        say_public(self, public)
         return LoginFlow(next_url=safe_path(wanted), provider=provider, public=public)
 
 
@@ -226,22 +233,25 @@ class CallbackHandler(FlowCookies):
 
     async def _identify(self, flow: LoginFlow, code: str) -> None:
         """Take an identity of somebody who is signed in already; it signs nobody in."""
-        if self.current_user is None or self.current_user.name != flow.name:
-            raise LoginFailed("You are not signed in any more.", "Sign in, then begin again.")
         identity = await self.authenticator.identity_of(flow, code)
-        key = key_of(self.get_session_cookie())
-        linking = self.authenticator.linking
+        # Only now: she may have signed out while the provider answered.
+        login = await self.authenticator.register.login_of(self.get_session_cookie())
+        if login is None or (login.name, login.key) != (flow.name, flow.login):
+            raise LoginFailed("You are not signed in any more.", "Sign in, then begin again.")
+        key, linking = login.key, self.authenticator.linking
         if flow.purpose is Purpose.LINK:
             linking.arrived(key, flow.name, identity)
             self.redirect(url_path_join(self.hub.base_url, "account/link"))
             return
         await self.authenticator.check_belongs(identity, flow.name)
         if flow.purpose is Purpose.RAISE:
-            raise_rights(self.authenticator, self.current_user, identity)
+            raise_rights(self.authenticator, self.find_user(flow.name), identity)
             self.redirect(url_path_join(self.hub.base_url, "account?said=raised"))
         else:
             wish = linking.proved(key, flow.name, identity)
-            onward = LoginFlow(provider=wish.provider, purpose=Purpose.LINK, name=flow.name)
+            onward = LoginFlow(
+                provider=wish.provider, purpose=Purpose.LINK, name=flow.name, login=key
+            )
             await self.go_to_provider(onward)
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:

@@ -34,14 +34,15 @@ class Purpose(StrEnum):
 class LoginFlow:
     """What must come back unchanged, and where the person wanted to go.
 
-    *name* is who began it, where only somebody who is signed in can. *public*: at a computer
-    that others use too.
+    *name* is who began it, and *login* the key of her login, where only somebody who is signed in
+    can. *public*: at a computer that others use too.
     """
 
     next_url: str = ""
     provider: str = DEFAULT
     purpose: Purpose = Purpose.SIGN_IN
     name: str = ""
+    login: str = ""
     public: bool = False
     acr_values: str = ""
     state: str = field(default_factory=lambda: secrets.token_urlsafe(16))
@@ -60,7 +61,8 @@ class LoginFlow:
         """What the provider is asked for besides: to have the person sign in there anew."""
         # OpenID Connect Core, 3.1.2.1: with `max_age` the answer must say when she did.
         if self.purpose is Purpose.SIGN_IN:
-            return {}
+            # Who sat here before may still be signed in there.
+            return {"prompt": "login"} if self.public else {}
         acr = {"acr_values": self.acr_values} if self.acr_values else {}
         return {"prompt": "login", "max_age": "0", **acr}
 

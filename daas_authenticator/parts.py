@@ -24,6 +24,7 @@ from daas_authenticator.logins.sweep import Sweep
 from daas_authenticator.providers import DEFAULT, Provider
 from daas_authenticator.renewal import Renewals
 from daas_authenticator.rights.holders import Holders
+from daas_authenticator.rights.raising import take_all_rights
 from daas_authenticator.settings import AuthenticatorSettings
 from daas_authenticator.ways import Way, Ways
 
@@ -101,6 +102,15 @@ class Parts(AuthenticatorSettings):
             *([public_sentence(public)] if public else []),
             *([raised_sentence(until)] if until else []),
         ]
+
+    async def is_linked(self, issuer: str, subject: str, name: str) -> bool:
+        """Tell whether this identity still signs in as *name*."""
+        link = await self.people.link_of(issuer, subject)
+        return link is not None and link.name == name
+
+    def take_all_rights(self, user: Any) -> None:
+        """Let *user* have no right from now on: she is blocked, or her provider refuses her."""
+        take_all_rights(self, user)
 
     def _claimed_name(self, identity: AnyIdentity) -> str:
         provider = identity.provider

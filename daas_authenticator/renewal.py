@@ -25,6 +25,9 @@ from daas_model.errors import (
 
 Model = dict[str, Any]
 
+#: Instead of why a login has ended: the person's own doing, or an administrator's.
+_UNLINKED = "unlinked"
+
 
 class Logins(Protocol):
     """What the authenticator offers to a renewal."""
@@ -42,6 +45,14 @@ class Logins(Protocol):
     @property
     def passwords(self) -> PasswordWays:
         """The ways to sign in with a password."""
+        ...
+
+    def take_all_rights(self, user: Any) -> None:
+        """Let *user* have no right from now on."""
+        ...
+
+    async def is_linked(self, issuer: str, subject: str, name: str) -> bool:
+        """Tell whether this identity still signs in as *name*."""
         ...
 
     async def check_not_blocked(self, name: str) -> None:
@@ -62,6 +73,7 @@ class Renewals:
         # Logins that the provider has ended: what runs goes on, nothing new starts.
         self._ended: set[str] = set()
         self._asked_at: dict[str, float] = {}
+        self._logins_of: dict[str, int] = {}
 
     def has_ended(self, name: str) -> bool:
         """Tell whether the login of *name* must be made anew before anything starts."""
@@ -71,6 +83,9 @@ class Renewals:
         """Note that *name* has signed in."""
         self._ended.discard(name)
         self._asked_at[name] = time.monotonic()
+        # What is being asked about the login of before says nothing of this one.
+        self._running.pop(name, None)
+        self._logins_of[name] = self._logins_of.get(name, 0) + 1
 
     async def refresh(self, user: Any, at_once: bool = True) -> bool | Model:
         """Return the fresh model, True while nothing changed, False to sign in again.
@@ -86,19 +101,43 @@ class Renewals:
         if task is None:
             task = asyncio.ensure_future(self._refresh(user))
             self._running[user.name] = task
-            task.add_done_callback(lambda _done: self._running.pop(user.name, None))
+            task.add_done_callback(lambda done: self._forget(user.name, done))
         answer = await asyncio.shield(task)
         self._asked_at[user.name] = time.monotonic()
         return answer
 
+    def _forget(self, name: str, done: "asyncio.Task[bool | Model]") -> None:
+        if self._running.get(name) is done:
+            del self._running[name]
+
     async def _refresh(self, user: Any) -> bool | Model:
-        logins = self._logins
+        logins, login = self._logins, self._logins_of.get(user.name)
         kept = kept_login(await user.get_auth_state() if logins.enable_auth_state else None)
         if kept is None:
             return await self._end(user, kept, "nothing that could be asked is kept")
-        renewed = kept
+        answer = await self._answer(user, kept)
+        if self._logins_of.get(user.name) != login:
+            return True  # she has signed in anew meanwhile
+        if answer is _UNLINKED:
+            # Nobody has refused her: she signs in by another way, and what runs goes on.
+            await user.save_auth_state(None)
+            return await self._end(user, None, "its identity was unlinked")
+        if isinstance(answer, str):
+            return await self._end(user, kept, answer)
+        if isinstance(answer, dict) and answer["groups"] is not None:
+            self._ended.discard(user.name)
+        elif answer is False:
+            self._ended.add(user.name)
+            logins.take_all_rights(user)
+        return answer
+
+    async def _answer(self, user: Any, kept: AnyKept) -> bool | Model | str:
+        """Return the fresh model, True or False to keep the login or not, or why it has ended."""
+        logins, renewed = self._logins, kept
         try:
             await logins.check_not_blocked(user.name)
+            if not await logins.is_linked(kept.issuer, kept.subject, user.name):
+                return _UNLINKED
             identity = await self._ask(kept)
             if identity is None:
                 return True
@@ -107,6 +146,7 @@ class Renewals:
             model = await logins.auth_model(identity)
             if model["name"] != user.name:
                 raise LoginFailed("Your name has changed.", detail="refresh: another name")
+            return model
         except (ProviderUnavailable, PeopleUnavailable) as error:
             if isinstance(error, Renewed) and isinstance(kept, KeptLogin):
                 renewed = replace(kept, tokens=error.tokens)
@@ -114,9 +154,7 @@ class Renewals:
         except Blocked:
             raise
         except DaasError as error:
-            return await self._end(user, kept, f"{error.code}: {error.detail}")
-        self._ended.discard(user.name)
-        return model
+            return f"{error.code}: {error.detail}"
 
     async def _ask(self, kept: AnyKept) -> AnyIdentity | None:
         """Return what is said today of who signed in; None while nobody can be asked."""
@@ -134,7 +172,6 @@ class Renewals:
             # A provider that rotates has spent the old ones: these are kept in any case.
             unchanged = {"name": user.name, "groups": None, "auth_state": kept.to_state()}
         if time.time() - kept.confirmed_at > self._logins.grace_seconds:
-            self._ended.add(user.name)
             self._logins.log.warning("Login of %s ended, its grace is over", user.name)
             return False
         self._logins.log.warning("Login of %s kept, %s: %s", user.name, error.code, error.detail)
@@ -144,6 +181,7 @@ class Renewals:
         """End the login of *user* for good: a provider that changes its mind does not revive it."""
         self._logins.log.warning("Login of %s ended, %s", user.name, why)
         self._ended.add(user.name)
+        self._logins.take_all_rights(user)
         if kept:
             await user.save_auth_state(kept.without_tokens())
         return False

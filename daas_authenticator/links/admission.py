@@ -68,7 +68,8 @@ class Admission:
 
 def _legacy_id(identity: AnyIdentity) -> str:
     """Return the identifier that an older system knew this person by, from a verified claim."""
-    value = identity.claims.get(identity.provider.legacy_claim)
+    claim = identity.provider.legacy_claim
+    value = identity.claims.get(claim) if claim else None
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
     return value if isinstance(value, str) else ""

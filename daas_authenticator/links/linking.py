@@ -69,11 +69,14 @@ class Linking:
         self.check_fresh(identity)
         self._wishes[key] = replace(wish, identity=identity)
 
-    def take(self, key: str, name: str) -> Identity:
-        """Return the identity that she confirms, once. Raises `BadRequest`."""
+    def take(self, key: str, name: str, shown: str) -> Identity:
+        """Return the identity that she confirms, once; it must be the one that she was *shown*.
+
+        Raises `BadRequest`.
+        """
         identity = self.wish(key, name).identity
         del self._wishes[key]
-        if identity is None:
+        if identity is None or identity.subject != shown:
             raise BadRequest("There is nothing to confirm.", "Open “My account” and begin again.")
         return identity
 

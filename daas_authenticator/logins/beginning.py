@@ -10,7 +10,9 @@ from typing import Any
 from daas_authenticator.kept_logins import kept_login
 from daas_authenticator.logins.ending import end_logins
 from daas_authenticator.logins.login import Login, browser_words, key_of
+from daas_authenticator.logins.public import say_public
 from daas_authenticator.logins.register import Register
+from daas_authenticator.rights.applying import apply_rights
 
 _DAY_SECONDS = 86400
 
@@ -24,16 +26,26 @@ async def begin_login(handler: Any, data: dict[str, Any], public: bool) -> Any:
     """
     authenticator = handler.authenticator
     before = await authenticator.register.login_of(handler.get_session_cookie())
+    # What was called public stays so until its person says otherwise.
+    public = public or (before is not None and before.public)
     user = await handler.login_user({**data, "public": public})
     if user is None:
         raise authenticator.not_allowed()
     if before is not None and before.name != user.name:
-        await end_logins(authenticator.register, handler.find_user(before.name), [before])
+        await end_logins(authenticator, handler.find_user(before.name), [before])
     session_id = _session_id(handler, user, before)
     kept = kept_login(await user.get_auth_state())
     assert kept is not None
     if public:
         _forget_with_the_browser(handler, user)
+    identity = (kept.issuer, kept.subject)
+    others = [
+        login
+        for login in await authenticator.register.of(user.name)
+        if (login.issuer, login.subject) != identity
+    ]
+    # The hub can renew one identity's login only; nobody could ask about these any more.
+    await authenticator.register.end_soon(others, authenticator.grace_seconds)
     await authenticator.register.begin(
         Login(
             key=key_of(session_id),
@@ -48,6 +60,9 @@ async def begin_login(handler: Any, data: dict[str, Any], public: bool) -> Any:
             browser=browser_words(handler.request.headers.get("User-Agent", "")),
         )
     )
+    if public:
+        # Another browser's renewal may have given them back meanwhile.
+        apply_rights(user, authenticator.holders.effective(user.name))
     return user
 
 
@@ -62,6 +77,7 @@ def _forget_with_the_browser(handler: Any, user: Any) -> None:
     """Send the hub's cookie once more, as one that ends when the browser is closed."""
     name, path = handler.hub.cookie_name, handler.hub.base_url
     handler._set_cookie(name, user.cookie_id, encrypted=True, path=path, expires_days=None)
+    say_public(handler, public=True)
 
 
 def _session_id(handler: Any, user: Any, before: Login | None) -> str:

@@ -11,33 +11,34 @@ from jupyterhub import orm
 from jupyterhub.utils import new_token
 
 from daas_authenticator.logins.login import Login, key_of
-from daas_authenticator.logins.register import Register
+from daas_authenticator.rights.raising import lower_rights
 
 #: Under this client stand the tokens that people made for their scripts, and the sessions' own.
 _MADE_HERE = "jupyterhub"
+#: All that a session's own token may do (JupyterHub's `Spawner.server_token_scopes`).
+_OF_A_SESSION = ("access:servers!server=", "users:activity!user=")
 
 
 async def end_logins(
-    register: Register, user: Any, logins: Collection[Login], all_of_it: bool = True
+    authenticator: Any, user: Any, logins: Collection[Login], all_of_it: bool = True
 ) -> None:
     """End *logins* of the hub's *user*, and what the browsers hold in their name.
 
     Unless *all_of_it* is to end, sessions that are open stay open, and only pages ask to sign in.
-    Raises `PeopleUnavailable` when that cannot be written down; it is done all the same.
+    Rights by a second factor end with her last login. Raises `PeopleUnavailable` when that cannot
+    be written down; it is done all the same, and written later.
     """
+    register = authenticator.register
     if user is not None and logins:
         everywhere = set(await register.of(user.name)) <= set(logins)
         keys = None if everywhere and all_of_it else frozenset(login.key for login in logins)
         forget_tokens(user, keys, sessions_too=all_of_it)
+        if everywhere:
+            lower_rights(authenticator, user)
     await register.end(logins)
 
 
-def forget_tokens(
-    user: Any,
-    keys: Collection[str] | None,
-    sessions_too: bool = True,
-    scripts_too: bool = False,
-) -> None:
+def forget_tokens(user: Any, keys: Collection[str] | None, sessions_too: bool = True) -> None:
     """Delete the tokens that the portal and the sessions hold for the browsers *keys*.
 
     None stands for all browsers of *user*. Then the hub's cookie, one for all of them, is
@@ -47,8 +48,8 @@ def forget_tokens(
     held = [
         token
         for token in user.api_tokens
-        if (sessions_too or token.client_id.startswith("service-"))
-        and (token.client_id != _MADE_HERE or (scripts_too and not _is_a_sessions_own(token)))
+        if token.client_id != _MADE_HERE
+        and (sessions_too or token.client_id.startswith("service-"))
     ]
     codes = database.query(orm.OAuthCode).filter_by(user_id=user.id).all()
     for row in (*held, *codes):
@@ -60,6 +61,18 @@ def forget_tokens(
     database.commit()
 
 
-def _is_a_sessions_own(token: orm.APIToken) -> bool:
-    """Tell whether the hub made *token* for a session: it ends with that, by the hub."""
-    return str(token.note or "").startswith("Server at ")
+def forget_scripts(user: Any) -> None:
+    """Delete what *user* has made for her scripts; running sessions keep their own tokens."""
+    addresses = {
+        f"Server at {spawner.server.base_url}"
+        for spawner in user.spawners.values()
+        if spawner.active and spawner.server
+    }
+    for token in list(user.api_tokens):
+        # People write the notes of their tokens, but not what the hub lets a session's do.
+        own = token.note in addresses and all(
+            scope.startswith(_OF_A_SESSION) for scope in token.scopes
+        )
+        if token.client_id == _MADE_HERE and not own:
+            user.db.delete(token)
+    user.db.commit()

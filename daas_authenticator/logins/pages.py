@@ -49,7 +49,7 @@ async def leave(handler: Any, logins: Sequence[Login]) -> None:
         this = await authenticator.register.login_of(handler.get_session_cookie())
         if this is not None and user is not None:
             onward = await _way_out(authenticator, this)
-            await end_logins(authenticator.register, user, logins)
+            await end_logins(authenticator, user, logins)
     except DaasError as error:
         # This browser is signed out all the same; what remains is for a copy of its cookies.
         handler.log.error("%s: %s", error.code, error.detail or error.message)
@@ -128,14 +128,17 @@ class BackchannelPage(BaseHandler):
         try:
             client = authenticator.ways.client(provider)
             notice = await client.logout_notice(self.get_body_argument("logout_token", ""))
-            self._refuse_copies(f"{provider} {notice.token_id}")
+            number = f"{provider} {notice.token_id}"
+            self._refuse_copies(number)
             logins = await authenticator.register.by_provider(
                 client.provider.issuer, notice.subject, notice.sid
             )
             for name in {login.name for login in logins}:
                 hers = [login for login in logins if login.name == name]
-                await end_logins(authenticator.register, self.find_user(name), hers)
+                await end_logins(authenticator, self.find_user(name), hers)
                 self.log.info("Logins of %s ended by %s: %d", name, provider, len(hers))
+            # Not before: a provider whose notice failed sends it once more.
+            self._obeyed[number] = time.monotonic()
         except LoginFailed as error:
             raise web_error(BadRequest(error.message, detail=error.detail), self.log) from None
         except DaasError as error:
@@ -147,7 +150,6 @@ class BackchannelPage(BaseHandler):
             del self._obeyed[old]
         if token_id in self._obeyed:
             raise BadRequest("This notice was obeyed before.", detail="logout token: a copy")
-        self._obeyed[token_id] = now
 
     def write_error(self, status_code: int, **_: Any) -> None:
         """Answer in the words of the specification; a machine reads it."""

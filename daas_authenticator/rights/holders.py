@@ -12,8 +12,9 @@ from daas_authenticator.rights.step_up import NEED_STEP_UP, StepUp, effective
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """The rights that a person's provider gives her, and what it must say before all count."""
+    """The rights that a *provider* gives a person, and what it must say before all count."""
 
+    provider: str
     rights: frozenset[str]
     step_up: StepUp
 
@@ -22,6 +23,18 @@ class Held:
         """Whether a second factor would bring her more."""
         more = self.rights & NEED_STEP_UP and not self.step_up.rights_without_step_up
         return bool(more and self.step_up.acr_values)
+
+
+@dataclass(frozen=True, slots=True)
+class _Raise:
+    """By which provider somebody is raised, and until when: by both clocks, the earlier counts."""
+
+    provider: str
+    until: int
+    until_monotonic: float
+
+
+NOTHING = Held("", frozenset(), StepUp())
 
 
 class Holders:
@@ -35,7 +48,7 @@ class Holders:
         self._public_until = public_until
         self._clock = clock
         self._held: dict[str, Held] = {}
-        self._raised: dict[str, int] = {}
+        self._raised: dict[str, _Raise] = {}
 
     def note(self, name: str, held: Held) -> None:
         """Note what the provider of *name* has just said of her."""
@@ -43,11 +56,12 @@ class Holders:
 
     def held(self, name: str) -> Held:
         """Return what her provider last said of *name*."""
-        return self._held.get(name, Held(frozenset(), StepUp()))
+        return self._held.get(name, NOTHING)
 
     def raise_until(self, name: str, until: int) -> None:
-        """Let all rights of *name* count until then, in seconds since 1970."""
-        self._raised[name] = until
+        """Let all rights that *name* holds by her provider count until then."""
+        seconds = until - self._clock()
+        self._raised[name] = _Raise(self.held(name).provider, until, time.monotonic() + seconds)
 
     def lower(self, name: str) -> None:
         """Let them count no longer."""
@@ -55,9 +69,22 @@ class Holders:
 
     def raised_until(self, name: str) -> int | None:
         """Return until when *name* is raised; None when she is not."""
-        until = self._raised.get(name)
-        raised = until is not None and until > self._clock() and not self._public_until(name)
-        return until if raised else None
+        found = self._raised.get(name)
+        if found is None or self._is_over(found) or self._public_until(name):
+            return None
+        # What one provider has seen counts for the rights that this one gives.
+        return found.until if found.provider == self.held(name).provider else None
+
+    def over(self) -> tuple[str, ...]:
+        """Return, once, whose rights have ceased to count since the last time."""
+        names = tuple(name for name, found in self._raised.items() if self._is_over(found))
+        for name in names:
+            del self._raised[name]
+        return names
+
+    def _is_over(self, found: _Raise) -> bool:
+        # A clock that is set back, or a machine that slept, must not make it longer.
+        return found.until <= self._clock() or found.until_monotonic <= time.monotonic()
 
     def effective(self, name: str, at_public: bool = False) -> frozenset[str]:
         """Return the rights of *name* that count now; few of them *at_public* computers."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from daas_authenticator.client import Identity
 from daas_authenticator.rights.applying import apply_rights
-from daas_authenticator.rights.holders import Held
+from daas_authenticator.rights.holders import NOTHING, Held
 from daas_authenticator.rights.rules import rights_of
 from daas_authenticator.rights.step_up import NotRaised, raised
 from daas_model.errors import LoginFailed
@@ -31,17 +31,29 @@ def raise_rights(authenticator: Any, user: Any, identity: Identity) -> None:
             detail=answer.why if isinstance(answer, NotRaised) else "at a public computer",
         )
     rights = rights_of(provider.id, identity.claims, authenticator.rules)
-    holders.note(user.name, Held(rights, step_up))
+    holders.note(user.name, Held(provider.id, rights, step_up))
     holders.raise_until(user.name, answer.until)
     apply_rights(user, holders.effective(user.name))
     until = time.strftime("%H:%M:%S UTC", time.gmtime(answer.until))
     authenticator.audit.record("rights raised", user.name, user.name, f"until {until}")
+    asyncio.get_running_loop().call_later(
+        max(0.0, answer.until - time.time()) + 0.1, lower_those_whose_time_is_over, authenticator
+    )
 
-    def time_is_over() -> None:
-        # She may have been raised once more meanwhile, or not be raised any longer.
-        apply_rights(user, holders.effective(user.name))
 
-    asyncio.get_running_loop().call_later(max(0.0, answer.until - time.time()), time_is_over)
+def lower_those_whose_time_is_over(authenticator: Any) -> None:
+    """Take back what has ceased to count; the sweep calls this too, should a timer be late."""
+    for name in authenticator.holders.over():
+        user = authenticator.parent.users.get(name)
+        if user is not None:
+            apply_rights(user, authenticator.holders.effective(name))
+
+
+def take_all_rights(authenticator: Any, user: Any) -> None:
+    """Let *user* have no right from now on: she is blocked, or her provider refuses her."""
+    authenticator.holders.lower(user.name)
+    authenticator.holders.note(user.name, NOTHING)
+    apply_rights(user, ())
 
 
 def lower_rights(authenticator: Any, user: Any) -> None:

@@ -81,6 +81,14 @@ async def press(browser: Browser, path: str, **fields: str) -> HTTPResponse:
     return response
 
 
+async def confirm(browser: Browser) -> HTTPResponse:
+    """Press the button of the page that shows what would be linked."""
+    shown = re.search(
+        rb'name="subject" value="([^"]*)"', (await browser.get("/hub/account/link")).body
+    )
+    return await press(browser, "/hub/account/confirm", subject=shown[1].decode() if shown else "")
+
+
 async def go_on(browser: Browser, response: HTTPResponse) -> HTTPResponse:
     """Follow a redirect."""
     return await browser.get(response.headers["Location"])
@@ -116,13 +124,13 @@ async def test_a_further_identity_is_linked_when_both_sign_in_afresh(
     browser, _ = await sign_in(hub)
     to_staff = await press(browser, "/hub/account/link", provider="umbrella")
     assert urlsplit(to_staff.headers["Location"]).port == PORTS["staff"]
-    confirm = await go_on(browser, to_staff)
+    shown = await go_on(browser, to_staff)
     for lying in (staff, umbrella):
         assert {"prompt": "login", "max_age": "0"}.items() <= lying.wanted.items()
-    said = sentences(confirm.body)
+    said = sentences(shown.body)
     assert "Linda L. u-l1" in said
     assert not kept(hub, "select * from links where subject = 'u-l1'")
-    done = await press(browser, "/hub/account/confirm")
+    done = await confirm(browser)
     assert "The identity is linked" in sentences((await go_on(browser, done)).body)
     other, _ = await sign_in(hub, "umbrella")
     assert "Your name linda" in sentences((await other.get("/hub/account")).body)
@@ -143,7 +151,7 @@ async def test_who_did_not_sign_in_afresh_links_nothing(
     page = await go_on(browser, await press(browser, "/hub/account/link", provider="umbrella"))
     assert page.code == 403
     assert "did not ask you to sign in again" in sentences(page.body)
-    assert (await press(browser, "/hub/account/confirm")).code == 400
+    assert (await confirm(browser)).code == 400
     assert not kept(hub, "select * from links where subject = 'u-s1'")
 
 
@@ -167,7 +175,7 @@ async def test_an_identity_of_another_account_cannot_be_linked(
         is_person(staff, subject, name)
         browser, _ = await sign_in(hub)
         await go_on(browser, await press(browser, "/hub/account/link", provider="umbrella"))
-        done = await press(browser, "/hub/account/confirm")
+        done = await confirm(browser)
         assert (done.code == 302) is works
     assert kept(hub, "select name from links where subject = 'u-x'") == [("xenia",)]
 
@@ -177,7 +185,7 @@ async def test_an_answer_that_nobody_asked_for_links_nothing(
 ) -> None:
     is_person(staff, "n1", "nora")
     browser, _ = await sign_in(hub)
-    assert (await press(browser, "/hub/account/confirm")).code == 400
+    assert (await confirm(browser)).code == 400
     assert (await browser.get("/hub/account/link")).code == 400
     assert (await press(browser, "/hub/account/link", provider="nobody")).code == 400
 
@@ -227,7 +235,7 @@ async def test_an_identity_for_linking_only_signs_nobody_in_even_when_linked(
         orcid.person = {"sub": "0000-0001"}
         browser, _ = await sign_in(hub)
         await go_on(browser, await press(browser, "/hub/account/link", provider="orcid"))
-        await press(browser, "/hub/account/confirm")
+        await confirm(browser)
         assert kept(hub, "select name from links where subject = '0000-0001'") == [("oda",)]
         page = await hub.browser().get("/hub/oidc/orcid/login")
         assert page.code == 403
@@ -240,7 +248,7 @@ async def test_unlinking_ends_the_logins_of_that_identity(
     is_person(umbrella, "u-k1", "x")
     first, _ = await sign_in(hub)
     await go_on(first, await press(first, "/hub/account/link", provider="umbrella"))
-    await press(first, "/hub/account/confirm")
+    await confirm(first)
     second, _ = await sign_in(hub, "umbrella")
     in_use = f"http://127.0.0.1:{PORTS['staff']} k1"
     assert (await press(first, "/hub/account/unlink", link=in_use)).code == 400

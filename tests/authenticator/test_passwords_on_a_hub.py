@@ -195,7 +195,7 @@ async def test_a_further_identity_is_linked_after_the_password_once_more(
             assert refused.code == 403
         onward = await press("prove", username="bob", password=WONDER)
         assert "Link this identity" in sentences((await bob.get(onward.headers["Location"])).body)
-        await press("confirm")
+        await press("confirm", subject="sso-bob")
         other = facility.hub.browser()
         await other.get(await answer_to(other, way="/hub/oidc/sso/login"), follow=0)
         assert "Your name bob" in sentences((await other.get("/hub/account")).body)

@@ -151,6 +151,27 @@ async def test_rights_can_be_given_up(hub: Hub, staff: LyingProvider) -> None:
     assert not await is_admin(browser)
 
 
+async def test_signing_out_everywhere_gives_them_up(hub: Hub, staff: LyingProvider) -> None:
+    browser = await sign_in(hub, staff, "greta")
+    await raise_rights(browser, staff)
+    await press(browser, "/hub/account/end", login="all")
+    assert not await is_admin(await sign_in(hub, staff, "greta"))
+
+
+async def test_attack_31_who_has_signed_out_meanwhile_is_not_raised(
+    hub: Hub, staff: LyingProvider
+) -> None:
+    browser, other = await sign_in(hub, staff, "gundi"), await sign_in(hub, staff, "gundi")
+    staff.token_claims = {"acr": MFA, "auth_time": int(time.time())}
+    to_provider = await press(browser, "/hub/account/raise")
+    answer = await browser.get(to_provider.headers["Location"], follow=0)
+    await press(other, "/hub/account/end", login="all")
+    refused = await browser.get(answer.headers["Location"], follow=0)
+    assert refused.code == 403
+    staff.token_claims = {}
+    assert not await is_admin(await sign_in(hub, staff, "gundi"))
+
+
 async def test_at_a_public_computer_nothing_is_raised_anywhere(
     hub: Hub, staff: LyingProvider
 ) -> None:

@@ -27,12 +27,20 @@ class KeptUser:
 
     name: str
     auth_state: dict[str, Any] = field(default_factory=dict)
+    groups: tuple[Any, ...] = ()
+    roles: set[str] = field(default_factory=lambda: {"user"})
+
+    def sync_groups(self, names: list[str]) -> None:
+        assert names == []
+
+    def sync_roles(self, roles: list[dict[str, Any]]) -> None:
+        self.roles = {role["name"] for role in roles}
 
     async def get_auth_state(self) -> dict[str, Any]:
         return self.auth_state
 
-    async def save_auth_state(self, auth_state: dict[str, Any]) -> None:
-        self.auth_state = auth_state
+    async def save_auth_state(self, auth_state: dict[str, Any] | None) -> None:
+        self.auth_state = auth_state or {}
 
 
 @pytest.fixture
@@ -283,6 +291,32 @@ async def test_an_answer_for_somebody_else_ends_the_login(
     user = await sign_in(authenticator, provider)
     provider.person.update(change)
     assert await authenticator.refresh_user(user) is False
+
+
+async def test_an_old_answer_says_nothing_of_a_new_login(
+    authenticator: DaasAuthenticator, provider: LyingProvider
+) -> None:
+    user = await sign_in(authenticator, provider)
+    provider.status = {"userinfo": 401, "token": 400}
+    provider.asked.clear()
+    slow = asyncio.ensure_future(authenticator.refresh_user(user))
+    while not provider.asked:
+        await asyncio.sleep(0)
+    authenticator.renewals.stands_again("alice")  # as a login does
+    assert await slow is True
+    assert user.auth_state["access_token"]
+    authenticator.pre_spawn_start(user, None)
+
+
+async def test_who_unlinked_the_identity_that_was_used_last_signs_in_anew(
+    authenticator: DaasAuthenticator, provider: LyingProvider
+) -> None:
+    user = await sign_in(authenticator, provider)
+    authenticator.people.store.link("alice", provider.issuer, "a2", by="alice")
+    authenticator.people.store.unlink("alice", provider.issuer, "a1")
+    assert await authenticator.refresh_user(user) is False
+    # Nobody has refused her: the sweep ends nothing.
+    assert "ended_at" not in user.auth_state
 
 
 async def test_a_new_name_at_the_provider_changes_nothing_here(

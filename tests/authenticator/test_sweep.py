@@ -71,11 +71,14 @@ async def sign_in(
     return browser
 
 
-async def api(hub: Hub, path: str, method: str = "GET", **headers: str) -> Any:
+async def api(
+    hub: Hub, path: str, method: str = "GET", body: str | None = None, **headers: str
+) -> Any:
     answer = await AsyncHTTPClient().fetch(
         f"{hub.url}/hub/api/{path}",
         method=method,
         headers=headers or STARTER,
+        body=body,
         allow_nonstandard_methods=True,
         raise_error=False,
     )
@@ -99,7 +102,7 @@ async def until(true: Callable[[], Any], seconds: float = 10) -> None:
         await asyncio.sleep(0.1)
 
 
-async def own_token(hub: Hub, browser: Browser, name: str) -> str:
+async def own_token(hub: Hub, browser: Browser, name: str, note: str = "") -> str:
     """Return a token that somebody makes for her scripts."""
     await browser.get("/hub/token")
     headers = {
@@ -107,7 +110,8 @@ async def own_token(hub: Hub, browser: Browser, name: str) -> str:
         "X-XSRFToken": browser.cookies["_xsrf"],
         "Content-Type": "application/json",
     }
-    answer = await api(hub, f"users/{name}/tokens", "POST", **headers)
+    body = json.dumps({"note": note})
+    answer = await api(hub, f"users/{name}/tokens", "POST", body, **headers)
     return str(answer["token"])
 
 
@@ -121,19 +125,21 @@ async def test_attack_16_a_blocked_person_is_told_and_then_loses_her_session(
 ) -> None:
     browser = await sign_in(hub, provider, "bea")
     token = {"Authorization": f"token {await own_token(hub, browser, 'bea')}"}
+    note = "Server at /user/bea/pymca/"
+    made = await own_token(hub, browser, "bea", note)
+    disguised = {"Authorization": f"token {made}"}
     await start(hub, "bea")
-    assert await api(hub, "notices", **token) == {"notices": []}
+    for held in (token, disguised):
+        assert await api(hub, "notices", **held) == {"notices": []}
     write(hub, "update people set blocked_from = 1, reason = 'left' where name = 'bea'")
 
-    async def told() -> bool:
-        return "Your sessions end at" in str(await api(hub, "notices", **token))
-
-    await until(told)
-    assert await runs(hub, "bea")
-    assert "You may not use the portal" in sentences((await browser.get("/hub/account")).body)
-    await until(lambda: ended(hub, "bea"))
-    # What she made for scripts is gone with her.
+    # What she made for scripts is gone at once, whatever she has written on it.
     await until(lambda: refused(hub, token))
+    await until(lambda: refused(hub, disguised))
+    said = sentences((await browser.get("/hub/account")).body)
+    assert "You may not use the portal for now. Your sessions end at" in said
+    assert await runs(hub, "bea")
+    await until(lambda: ended(hub, "bea"))
     events = [
         json.loads(line) for line in hub.log.with_name("audit.jsonl").read_text().splitlines()
     ]
@@ -156,6 +162,22 @@ async def test_attack_16_a_person_whom_the_provider_refuses_loses_her_session(
     provider.status = {"userinfo": 401, "token": 400}
     # Nobody opens a page: the sweep asks by itself.
     await until(lambda: ended(hub, "dora"))
+
+
+async def test_attack_31_a_refused_administrators_token_is_worth_no_more_than_anybodys(
+    hub: Hub, provider: LyingProvider
+) -> None:
+    browser = await sign_in(hub, provider, "dorothea", groups=("staff",))
+    assert await is_admin(browser)
+    token = {"Authorization": f"token {await own_token(hub, browser, 'dorothea')}"}
+    assert isinstance(await api(hub, "users", **token), list)
+    provider.status = {"userinfo": 401, "token": 400}
+
+    async def sees_herself_only() -> bool:
+        answer = await api(hub, "users", **token)
+        return not isinstance(answer, list)
+
+    await until(sees_herself_only)
 
 
 async def test_signing_in_again_keeps_the_session(hub: Hub, provider: LyingProvider) -> None:
@@ -207,6 +229,23 @@ async def test_a_login_on_a_public_computer_takes_rights_everywhere(
 
 async def is_admin(browser: Browser) -> bool:
     return (await browser.get("/hub/admin")).code == 200
+
+
+async def test_a_public_computer_stays_one_until_somebody_says_otherwise(
+    hub: Hub, provider: LyingProvider
+) -> None:
+    browser = await sign_in(hub, provider, "inge", public=True)
+    assert "on a public computer until" in sentences((await browser.get("/hub/account")).body)
+    # A login that says nothing of it does not change it, neither during the first nor after it.
+    await browser.get(await answer_to(browser), follow=0)
+    assert provider.wanted["prompt"] == "login"
+    assert "on a public computer until" in sentences((await browser.get("/hub/account")).body)
+    await press(browser, "/hub/logout")
+    page = await browser.get("/hub/login")
+    assert "This is my own computer" in sentences(page.body)  # and no automatic login
+    await browser.get(await answer_to(browser, way="/hub/oauth_login?public=no"), follow=0)
+    assert "prompt" not in provider.wanted
+    assert "public computer until" not in sentences((await browser.get("/hub/account")).body)
 
 
 async def test_a_login_on_a_public_computer_ends_with_the_browser(
