@@ -7,6 +7,8 @@ import time
 from functools import cached_property
 from typing import Any
 
+from jupyterhub import orm
+
 from daas_authenticator import names
 from daas_authenticator.audit import Audit
 from daas_authenticator.client import OpenIDClient
@@ -76,7 +78,9 @@ class Parts(AuthenticatorSettings):
     @cached_property
     def admission(self) -> Admission:
         """What decides which name an identity has."""
-        return Admission(self.people, self._claimed_name, self.support_contact)
+        return Admission(
+            self.people, self._claimed_name, self._signed_in_before, self.support_contact
+        )
 
     @cached_property
     def renewals(self) -> Renewals:
@@ -111,6 +115,12 @@ class Parts(AuthenticatorSettings):
     def take_all_rights(self, user: Any) -> None:
         """Let *user* have no right from now on: she is blocked, or her provider refuses her."""
         take_all_rights(self, user)
+
+    def _signed_in_before(self) -> bool:
+        if self.parent is None:
+            return False
+        kept = orm.User.encrypted_auth_state.is_not(None)
+        return self.parent.db.query(orm.User).filter(kept).first() is not None
 
     def _claimed_name(self, identity: AnyIdentity) -> str:
         provider = identity.provider

@@ -10,15 +10,19 @@ from dataclasses import dataclass
 from daas_authenticator.kept_logins import AnyIdentity
 from daas_authenticator.links.people import People
 from daas_authenticator.links.store import LEGACY_ISSUER, taken
-from daas_model.errors import NotLinked
+from daas_model.errors import NotLinked, PeopleUnavailable
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """*claimed_name* returns the name in an identity's claims, or raises `AccountProblem`."""
+    """*claimed_name* returns the name in an identity's claims, or raises `AccountProblem`.
+
+    *signed_in_before* tells whether the hub remembers anybody's login.
+    """
 
     people: People
     claimed_name: Callable[[AnyIdentity], str]
+    signed_in_before: Callable[[], bool]
     support_contact: str
 
     async def name_of(self, identity: AnyIdentity) -> str:
@@ -37,6 +41,13 @@ class Admission:
         name = self.claimed_name(identity)
         if await self.people.ask(self.people.store.person, name):
             raise taken(name)
+        if self.signed_in_before() and await self.people.ask(self.people.store.is_empty):
+            # A lost list would give everybody's name to whoever comes first.
+            raise PeopleUnavailable(
+                "The list of accounts is empty, though people have signed in here before.",
+                "Tell your facility's support the code. Sessions that run are not affected.",
+                detail="people_database is empty: bring back its copy, or `daas people import`",
+            )
         return name
 
     async def settle(self, name: str, identity: AnyIdentity) -> bool:

@@ -70,6 +70,11 @@ class LinkStore:
             return None
         return Known(row.name, row.blocked_from, row.reason, tuple(Link(*link) for link in rows))
 
+    def is_empty(self) -> bool:
+        """Tell whether nobody has a name yet."""
+        with self._transaction() as database:
+            return database.execute(select(people.c.name).limit(1)).first() is None
+
     def blocked(self) -> dict[str, int]:
         """Return who is or will be blocked, each with the second from which on."""
         with self._transaction() as database:

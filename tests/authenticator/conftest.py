@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
@@ -302,7 +302,9 @@ def hub(
 
 
 @contextmanager
-def running_hub(folder: Path, config: str, **values: object) -> Iterator[Hub]:
+def running_hub(
+    folder: Path, config: str, variables: Mapping[str, str] | None = None, **values: object
+) -> Iterator[Hub]:
     """Run a hub until the end of the block. It answers directly, without its proxy."""
     port = free_port()
     file = folder / "jupyterhub_config.py"
@@ -312,6 +314,7 @@ def running_hub(folder: Path, config: str, **values: object) -> Iterator[Hub]:
         "JUPYTERHUB_CRYPT_KEY": secrets.token_hex(32),
         # The hub runs elsewhere; it must still be the one of this working tree.
         "PYTHONPATH": str(Path(__file__).parents[2]),
+        **(variables or {}),
     }
     log = folder / "hub.log"
     with log.open("w") as out:

@@ -5,6 +5,7 @@ import re
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -323,3 +324,17 @@ async def test_somebody_blocked_meanwhile_reads_whom_to_ask(hub: Hub, staff: Lyi
     assert page.code == 403
     assert "Ask the user office, user.office@facility.example." in sentences(page.body)
     assert not signed_in(browser)
+
+
+async def test_attack_09_a_lost_list_gives_no_name_away(tmp_path: Path) -> None:
+    lying = LyingProvider(free_port())
+    config = HUB_CONFIG.replace("sqlite:///:memory:", f"sqlite:///{tmp_path}/hub.sqlite")
+    key = {"JUPYTERHUB_CRYPT_KEY": "0" * 64}
+    async with serving(lying):
+        for subject, comes_in in (("a1", True), ("thief", False)):
+            is_person(lying, subject, "anna")
+            with running_hub(tmp_path, config, key, provider=lying.port) as hub:
+                browser = hub.browser()
+                await browser.get(await answer_to(browser), follow=0)
+                assert signed_in(browser) is comes_in
+            (tmp_path / "people.sqlite").unlink()
