@@ -46,9 +46,9 @@ class DaasAuthenticator(Parts):
         self._watch: asyncio.Task[None] | None = None
         self._sweeping: asyncio.Task[None] | None = None
         self._public_hub = ""
-        # Made now, so that settings that cannot work stop the hub's start, not a session's.
         #: Proxies before ours, whose word about where a request comes from counts.
         self.trusted_proxies: frozenset[str] = frozenset()
+        # Made now, so that settings that cannot work stop the hub's start, not a session's.
         ways = [provider.id for provider in self.all_providers()]
         if both := set(ways) & {way.id for way in parse_password_ways(self.password_ways)}:
             raise TraitError(f"DaasAuthenticator: {both.pop()} is a provider and a password way")

@@ -33,37 +33,41 @@ async def begin_login(handler: Any, data: dict[str, Any], public: bool) -> Any:
         raise authenticator.not_allowed()
     if before is not None and before.name != user.name:
         await end_logins(authenticator, handler.find_user(before.name), [before])
-    session_id = _session_id(handler, user, before)
-    kept = kept_login(await user.get_auth_state())
-    assert kept is not None
     if public:
         _forget_with_the_browser(handler, user)
-    identity = (kept.issuer, kept.subject)
-    others = [
-        login
-        for login in await authenticator.register.of(user.name)
-        if (login.issuer, login.subject) != identity
-    ]
-    # The hub can renew one identity's login only; nobody could ask about these any more.
-    await authenticator.register.end_soon(others, authenticator.grace_seconds)
-    await authenticator.register.begin(
-        Login(
-            key=key_of(session_id),
-            name=user.name,
-            provider=kept.provider,
-            issuer=kept.issuer,
-            subject=kept.subject,
-            sid=kept.sid,
-            started_at=int(time.time()),
-            ends_at=int(time.time() + _seconds(handler, public)),
-            public=public,
-            browser=browser_words(handler.request.headers.get("User-Agent", "")),
-        )
-    )
+    login = await _login(handler, user, before, public)
+    await _leave_others_a_grace(authenticator, login)
+    await authenticator.register.begin(login)
     if public:
         # Another browser's renewal may have given them back meanwhile.
         apply_rights(user, authenticator.holders.effective(user.name))
     return user
+
+
+async def _login(handler: Any, user: Any, before: Login | None, public: bool) -> Login:
+    kept = kept_login(await user.get_auth_state())
+    assert kept is not None
+    now = time.time()
+    return Login(
+        key=key_of(_session_id(handler, user, before)),
+        name=user.name,
+        provider=kept.provider,
+        issuer=kept.issuer,
+        subject=kept.subject,
+        sid=kept.sid,
+        started_at=int(now),
+        ends_at=int(now + _seconds(handler, public)),
+        public=public,
+        browser=browser_words(handler.request.headers.get("User-Agent", "")),
+    )
+
+
+async def _leave_others_a_grace(authenticator: Any, login: Login) -> None:
+    """Let logins by her other identities run out: the hub can renew the newest one's only."""
+    identity = (login.issuer, login.subject)
+    hers = await authenticator.register.of(login.name)
+    others = [one for one in hers if (one.issuer, one.subject) != identity]
+    await authenticator.register.end_soon(others, authenticator.grace_seconds)
 
 
 async def make_public(handler: Any, login: Login) -> None:
