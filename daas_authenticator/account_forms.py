@@ -3,6 +3,7 @@
 Registered by `routes`. Every change is a POST with the form's token.
 """
 
+from functools import partial
 from typing import Any
 
 from jupyterhub.utils import url_path_join
@@ -143,7 +144,8 @@ class UnlinkPage(AccountPages):
                     "You are signed in with this identity, or it is your only one, so it stays.",
                     "Sign in with another one to unlink it.",
                 )
-            done = await people.ask(people.store.unlink, login.name, issuer, subject)
+            unlink = partial(people.store.unlink, keep_last=True)
+            done = await people.ask(unlink, login.name, issuer, subject)
             gone = [
                 one for one in await self.authenticator.register.of(login.name)
                 if (one.issuer, one.subject) == (issuer, subject)

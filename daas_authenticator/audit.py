@@ -5,9 +5,10 @@ token, a password or what an identity provider says of somebody.
 """
 
 import logging
+import os
 import sys
+from io import TextIOWrapper
 from logging.handlers import WatchedFileHandler
-from pathlib import Path
 
 from jupyter_events import EventLogger
 
@@ -48,7 +49,6 @@ class Audit:
 
     def _logger(self) -> EventLogger:
         if self._events is None:
-            Path(self._file).touch(0o600)
             # It looks for the file anew each time: whoever rotates it need not tell the hub.
             handler = _Loud(self._file, encoding="utf-8")
             self._events = EventLogger(handlers=[handler])
@@ -57,9 +57,18 @@ class Audit:
 
 
 class _Loud(WatchedFileHandler):
-    """Raises what goes wrong; logging's own handlers print it and go on."""
+    """Raises what goes wrong; logging's own handlers print it and go on. Its files are private."""
+
+    def _open(self) -> TextIOWrapper:
+        return TextIOWrapper(
+            open(self.baseFilename, "ab", opener=_private), encoding="utf-8", write_through=True
+        )
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802, ARG002  logging's name
         error = sys.exception()
         assert error is not None
         raise error
+
+
+def _private(file: str, flags: int) -> int:
+    return os.open(file, flags, 0o600)

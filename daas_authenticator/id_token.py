@@ -49,8 +49,8 @@ def verify_id_token(
     if expected.nonce is not None and claims.get("nonce") != expected.nonce:
         raise _refused("the nonce is not that of this login")
     subject = claims.get("sub")
-    if not isinstance(subject, str) or not 0 < len(subject) <= 255:
-        raise _refused("sub is missing")
+    if not isinstance(subject, str) or not 0 < len(subject) <= 255 or not subject.isprintable():
+        raise _refused("sub is missing, or no text")
     return claims
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, create_engine, event, false, update
+from sqlalchemy import URL, Connection, Engine, create_engine, event, false, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
@@ -30,8 +30,11 @@ class Database:
         parsed = make_url(url)
         lite = parsed.get_backend_name() == "sqlite"
         self._file = Path(parsed.database) if lite and parsed.database else None
-        wait = {"timeout": 5} if lite else {"connect_timeout": 5}
-        self._engine = create_engine(parsed, connect_args=wait, pool_pre_ping=True)
+        if parsed.drivername == "postgresql+psycopg":
+            self._engine = _postgresql(parsed)
+        else:
+            wait = {"timeout": 5} if lite else {"connect_timeout": 5}
+            self._engine = create_engine(parsed, connect_args=wait, pool_pre_ping=True)
         if lite:
             event.listen(self._engine, "connect", _check_references)
         self._ready = False
@@ -81,9 +84,9 @@ class Database:
         from alembic.util import CommandError  # noqa: PLC0415
 
         settings = _alembic()
+        with _named_errors():
+            self._keep_private()
         with _named_errors(), self._engine.begin() as connection:
-            if self._file and self._file.stat().st_size == 0:
-                self._file.chmod(0o600)  # who is who is nobody else's to read
             settings.attributes["connection"] = connection
             try:
                 command.upgrade(settings, "head")
@@ -95,9 +98,25 @@ class Database:
                 ) from None
         self._ready = True
 
+    def _keep_private(self) -> None:
+        """Who is who is nobody else's to read. SQLite's journals get the file's own rights."""
+        if self._file and not self._file.exists():
+            self._file.touch(0o600)
+        elif self._file and self._file.stat().st_size == 0:
+            self._file.chmod(0o600)
+
     def close(self) -> None:
         """Give the connections back."""
         self._engine.dispose()
+
+
+def _postgresql(url: URL) -> Engine:
+    # An extra, which a hub with SQLite need not have.
+    from daas_authenticator.database import postgresql  # noqa: PLC0415
+
+    engine = create_engine(url, connect_args=postgresql.arguments(url), pool_pre_ping=True)
+    postgresql.give_up_on_silence(engine)
+    return engine
 
 
 def _alembic() -> "Config":

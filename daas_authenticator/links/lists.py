@@ -13,6 +13,10 @@ from daas_model.errors import BadRequest
 
 #: The headings of an identity: a provider's `sub`, or Umbrella's old hash.
 _SUBJECTS = ("sub", "EAAHash")
+#: The headings of what goes into the database.
+_KEPT = frozenset((*_SUBJECTS, "name", "issuer", "old_sub", "new_sub"))
+#: What a column of `database.tables` holds.
+_LONGEST = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +29,28 @@ class Entry:
     subject: str
 
 
-def read_list(file: Path, issuer: str, is_name: Callable[[str], bool]) -> tuple[Entry, ...]:
+def is_plain(text: str) -> bool:
+    """Tell whether *text* can be kept and printed: one line of 1 to 255 letters and signs."""
+    return 0 < len(text) <= _LONGEST and text.isprintable() and not text.isspace()
+
+
+def read_list(
+    file: Path, issuer: str, is_name: Callable[[str], bool], issuer_of: Callable[[str], str]
+) -> tuple[Entry, ...]:
     """Return the entries of *file* with the columns `name` and `sub` or `EAAHash`.
 
-    A column `issuer` counts before *issuer*. Raises `BadRequest` that names the first line that
-    is wrong.
+    A column `issuer` counts before *issuer*; *issuer_of* returns what it means, or nothing.
+    Raises `BadRequest` that names the first line that is wrong.
     """
     entries = []
     for line, row in _rows(file):
         column = next((name for name in _SUBJECTS if row.get(name)), "")
         if not column:
             raise _wrong(line, "there is no `sub` and no `EAAHash`")
-        of = LEGACY_ISSUER if column == "EAAHash" else row.get("issuer") or issuer
+        given = row.get("issuer", "")
+        of = LEGACY_ISSUER if column == "EAAHash" else issuer_of(given) if given else issuer
+        if not of and given:
+            raise _wrong(line, "the issuer is no provider's id and no https address")
         if not of:
             raise _wrong(line, "there is no issuer; add the column, or --issuer")
         if not is_name(row.get("name", "")):
@@ -84,9 +98,14 @@ def _rows(file: Path) -> list[tuple[int, dict[str, str]]]:
         raise BadRequest(f"{file} cannot be read: {error.strerror}.", "Nothing was done.") from None
     except (UnicodeDecodeError, csv.Error):
         raise BadRequest(f"{file} is no CSV file in UTF-8.", "Nothing was done.") from None
+    headings = tuple(reader.fieldnames or ())
+    if len(set(headings)) < len(headings):
+        raise _wrong(1, "two columns have the same heading")
     for line, row in found:
         if None in row or None in row.values():
             raise _wrong(line, "it has more or fewer columns than the headings")
+        if not all(is_plain(row[key]) for key in _KEPT & row.keys() if row[key].strip()):
+            raise _wrong(line, "something is longer than 255 characters, or has control characters")
     return [(line, {key: value.strip() for key, value in row.items()}) for line, row in found]
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from daas_authenticator.database.engine import Database
 from daas_authenticator.database.tables import links, people
-from daas_model.errors import AccountProblem
+from daas_model.errors import AccountProblem, BadRequest
 
 #: Stands for the older system whose identifiers (Umbrella's EAAHash) a list brought in.
 LEGACY_ISSUER = "urn:daas:legacy"
@@ -105,21 +105,40 @@ class LinkStore:
                 _make_known(database, name)
                 _insert(database, name, issuer, subject, by)
 
-    def unlink(self, name: str, issuer: str, subject: str) -> bool:
-        """Take a link away; the name stays reserved. Returns whether there was one."""
+    def unlink(self, name: str, issuer: str, subject: str, *, keep_last: bool = False) -> bool:
+        """Take a link away; the name stays reserved. Returns whether there was one.
+
+        With *keep_last*, raises `BadRequest` instead of leaving the name without any.
+        """
         with self._transaction() as database:
+            # Two browsers may do this at once; each would see the other's link still there.
+            database.execute(select(people.c.name).where(people.c.name == name).with_for_update())
             done = database.execute(delete(links).where(_is(issuer, subject), links.c.name == name))
+            left = select(links.c.name).where(links.c.name == name).limit(1)
+            if keep_last and done.rowcount and database.execute(left).first() is None:
+                raise BadRequest(
+                    "This is the only identity that is linked to your account. Nothing was "
+                    "changed.",
+                    "Link another one first: without any, nobody could sign in.",
+                )
             return bool(done.rowcount)
 
     def move(self, link: Link, issuer: str, subject: str) -> None:
-        """Let the person of *link* be known by another identity. Raises `Taken`."""
+        """Let the person of *link* be known by another identity.
+
+        Raises `Taken` when the link is not there any more, or the identity is somebody's.
+        """
         try:
             with self._transaction() as database:
-                database.execute(
+                done = database.execute(
                     update(links)
-                    .where(_is(link.issuer, link.subject))
+                    .where(_is(link.issuer, link.subject), links.c.name == link.name)
                     .values(issuer=issuer, subject=subject)
                 )
+                found = None if done.rowcount else _link(database, issuer, subject)
+                # She may have signed in twice at once.
+                if not done.rowcount and (found is None or found.name != link.name):
+                    raise taken(link.name)
         except IntegrityError:
             raise taken(link.name) from None
 

@@ -183,6 +183,7 @@ async def test_attack_06_a_token_without_the_providers_signature_is_refused(
         pytest.param({"sub": ["a1"]}, id="a list of sub"),
         pytest.param({"sub": {"a1": 1}}, id="sub of another type"),
         pytest.param({"sub": "x" * 256}, id="a long sub"),
+        pytest.param({"sub": "a\x00b"}, id="NUL in sub"),
     ],
 )
 async def test_attack_07_a_token_that_is_not_of_this_login_is_refused(

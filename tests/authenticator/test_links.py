@@ -1,8 +1,12 @@
 """Which identity is whose, on SQLite and on a real PostgreSQL."""
 
+import asyncio
+import os
+import signal
 import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -16,7 +20,7 @@ from daas_authenticator.links.people import People
 from daas_authenticator.links.store import Link, LinkStore, Taken
 from daas_authenticator.logins.login import Login
 from daas_authenticator.logins.store import LoginStore
-from daas_model.errors import Blocked, PeopleUnavailable
+from daas_model.errors import BadRequest, Blocked, PeopleUnavailable
 
 from .postgresql import postgresql
 
@@ -101,6 +105,54 @@ def test_a_name_without_identities_stays_reserved(store: LinkStore) -> None:
     assert not store.unlink("alice", STAFF, "a1")
     with pytest.raises(Taken):
         store.take("alice", STAFF, "a2")
+
+
+def test_of_two_who_unlink_each_others_identity_at_once_one_is_refused(store: LinkStore) -> None:
+    store.take("alice", STAFF, "a1")
+    store.link("alice", UMBRELLA, "u1", by="alice")
+
+    def attempt(identity: tuple[str, str]) -> bool:
+        try:
+            return store.unlink("alice", *identity, keep_last=True)
+        except BadRequest:
+            return False
+
+    with ThreadPoolExecutor(2) as pool:
+        done = list(pool.map(attempt, [(STAFF, "a1"), (UMBRELLA, "u1")]))
+    assert done.count(True) == 1
+
+
+def test_a_link_that_is_gone_cannot_be_moved(store: LinkStore) -> None:
+    store.take("alice", STAFF, "a1")
+    link = store.link_of(STAFF, "a1")
+    assert link is not None
+    store.unlink("alice", STAFF, "a1")
+    with pytest.raises(Taken):
+        store.move(link, UMBRELLA, "u1")
+
+
+async def test_hanging_connections_are_given_up(
+    server: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if server is None:
+        pytest.skip("PostgreSQL is not installed: apt install postgresql")
+    from daas_authenticator.database import postgresql as patient  # noqa: PLC0415
+
+    monkeypatch.setattr(patient, "_ANSWER_SECONDS", 0.5)
+    database = Database(server)
+    with ExitStack() as open_ones:
+        held = [open_ones.enter_context(database.transaction()) for _ in range(4)]
+        hanging = [one.execute(text("select pg_backend_pid()")).scalar_one() for one in held]
+    for process in hanging:
+        os.kill(process, signal.SIGSTOP)
+    try:
+        people = People(LinkStore(database), "nobody")
+        answers = await asyncio.gather(*(people.link_of(STAFF, "x") for _ in range(8)))
+    finally:
+        for process in hanging:
+            os.kill(process, signal.SIGCONT)
+    assert answers == [None] * 8
+    database.close()
 
 
 def test_somebody_elses_identity_cannot_be_unlinked(store: LinkStore) -> None:

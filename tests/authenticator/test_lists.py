@@ -38,7 +38,7 @@ def written(folder: Path, text: str) -> Path:
     ],
 )
 def test_a_list_is_read(tmp_path: Path, text: str, entry: Entry) -> None:
-    assert read_list(written(tmp_path, text), ISSUER, is_local_name) == (entry,)
+    assert read_list(written(tmp_path, text), ISSUER, is_local_name, str) == (entry,)
 
 
 @pytest.mark.parametrize(
@@ -48,6 +48,10 @@ def test_a_list_is_read(tmp_path: Path, text: str, entry: Entry) -> None:
         pytest.param("name,sub\npi,p1\nroot me,p2\n", "Line 3.*name", id="no name"),
         pytest.param("name,sub\npi,p1\nco,p1\n", "Line 3.*twice", id="one identity twice"),
         pytest.param("name,sub\npi,p1,x\n", "Line 2.*columns", id="too many columns"),
+        pytest.param("name,sub\npi,p\x001\n", "Line 2.*control", id="NUL"),
+        pytest.param("name,sub\npi,p\x1b1\n", "Line 2.*control", id="escape"),
+        pytest.param(f"name,sub\npi,{'p' * 256}\n", "Line 2.*255", id="too long"),
+        pytest.param("name,sub,sub\npi,p1,p2\n", "Line 1.*same heading", id="heading twice"),
         pytest.param("name,sub\npi\n", "Line 2.*columns", id="too few columns"),
         pytest.param("name\npi\n", "Line 2.*no `sub`", id="other headings"),
         pytest.param('name,sub\n"pi,p1\n', "no CSV", id="open quote"),
@@ -56,17 +60,17 @@ def test_a_list_is_read(tmp_path: Path, text: str, entry: Entry) -> None:
 )
 def test_a_wrong_list_is_refused_with_its_line(tmp_path: Path, text: str, says: str) -> None:
     with pytest.raises(BadRequest, match=says):
-        read_list(written(tmp_path, text), ISSUER, is_local_name)
+        read_list(written(tmp_path, text), ISSUER, is_local_name, str)
 
 
 def test_without_an_issuer_there_is_no_identity(tmp_path: Path) -> None:
     with pytest.raises(BadRequest, match="--issuer"):
-        read_list(written(tmp_path, "name,sub\npi,p1\n"), "", is_local_name)
+        read_list(written(tmp_path, "name,sub\npi,p1\n"), "", is_local_name, str)
 
 
 def test_a_file_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(BadRequest, match="cannot be read"):
-        read_list(tmp_path / "missing.csv", ISSUER, is_local_name)
+        read_list(tmp_path / "missing.csv", ISSUER, is_local_name, str)
 
 
 def test_links_move_to_the_subjects_of_a_new_provider(tmp_path: Path) -> None:

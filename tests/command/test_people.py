@@ -113,7 +113,18 @@ def test_links_move_when_a_provider_was_installed_anew(folder: Path, daas: Comma
     ("arguments", "says", "code"),
     [
         pytest.param(("people", "block", "root"), "cannot be an account", 1, id="reserved name"),
-        pytest.param(("people", "block", "a\nb"), "cannot be an account", 1, id="control sign"),
+        pytest.param(("people", "block", "a\nb"), "control characters", 2, id="control sign"),
+        pytest.param(("people", "block", "pi", "--reason", "\udcff"), "control", 2, id="no UTF-8"),
+        pytest.param(("people", "block", "pi", "--reason", "a\x1b"), "control", 2, id="escape"),
+        pytest.param(
+            ("people", "link", "pi", "--issuer", "staff", "--subject", ""), "empty", 2, id="empty"
+        ),
+        pytest.param(
+            ("people", "link", "pi", "--issuer", "stafff", "--subject", "p1"),
+            "providers here: staff",
+            1,
+            id="unknown issuer",
+        ),
         pytest.param(("people",), "required", 2, id="no action"),
         pytest.param(("people", "import", "/nowhere.csv"), "cannot be read", 1, id="no list"),
     ],
@@ -165,3 +176,9 @@ def test_what_root_writes_stays_the_hubs(folder: Path) -> None:
         command, env={**os.environ, "DAAS_CONFIG": str(folder / "config.py")}, check=True
     )
     assert {(folder / name).stat().st_uid for name in ("people.sqlite", "audit.jsonl")} == {hub}
+
+
+def test_the_command_leaves_making_the_tables_to_the_hub(folder: Path, daas: Command) -> None:
+    (folder / "people.sqlite").write_bytes(b"")
+    daas("people", "block", "pi", says="Start the hub once", code=1)
+    assert (folder / "people.sqlite").read_bytes() == b""
