@@ -106,6 +106,7 @@ class AccountPage(AccountPages):
             linkable=[p for p in authenticator.ways.providers() if p.issuer not in linked],
             rights=self._rights(),
             public=login.public,
+            public_minutes=self.authenticator.public_login_minutes,
             said=SAID.get(self.get_argument("said", ""), ""),
         )
 

@@ -51,7 +51,10 @@ class DaasAuthenticator(Parts):
         # Made now, so that settings that cannot work stop the hub's start, not a session's.
         ways = [provider.id for provider in self.all_providers()]
         if both := set(ways) & {way.id for way in parse_password_ways(self.password_ways)}:
-            raise TraitError(f"DaasAuthenticator: {both.pop()} is a provider and a password way")
+            raise TraitError(
+                f"DaasAuthenticator: {both.pop()} is a provider and a password way: "
+                "give one of them another id"
+            )
         self.rules = self.right_rules([*ways, *self.password_ways])
         self._accounts = self.make_account_source(self.identity_now, self.validate_username)
 
