@@ -56,9 +56,7 @@ def main() -> int:
         hub = start_hub(environment, folder)
         wait_ready(hub, options.port, folder)
         print(f"\n  The portal is at  http://127.0.0.1:{options.port}\n", flush=True)
-        print(
-            f"  Ctrl-C ends it. Homes and processed data are kept in {folder}/", flush=True
-        )
+        print(f"  Ctrl-C ends it. Homes and processed data are kept in {folder}/", flush=True)
         for weakness in weaknesses():
             print(f"  Mind: {weakness}", flush=True)
         keep(hub, environment, folder)

@@ -6,6 +6,7 @@ Used by the tests of a session's door. Everybody is let in with any password.
 import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -153,6 +154,15 @@ def plain_hub(session_python: Path, extra: Mapping[str, str]) -> Iterator[PlainH
         finally:
             process.terminate()
             process.wait(20)
+            end_all_of(name)
+
+
+def end_all_of(folder: str) -> None:
+    """End what a hub that was killed has left: its proxy and sessions carry its folder's name."""
+    for file in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError, ProcessLookupError):
+            if folder.encode() in file.read_bytes():
+                os.kill(int(file.parent.name), signal.SIGTERM)
 
 
 def sessions(python: Path, home: str, extra: Mapping[str, str]) -> dict[str, object]:
