@@ -98,7 +98,7 @@ def test_jupyterlab_says_so_and_goes_on_with_what_was_not_saved(
     sign_in(login, hub)
     page.wait_for_selector("dialog#daas-signed-out", state="hidden")
     wait_until(login.is_closed, "the tab of the login has closed itself")
-    page.focus(".jp-Cell:last-child .cm-content")
+    page.click(".jp-Cell:last-child .cm-content", timeout=60_000)
     page.keyboard.press("Shift+Enter")
     page.wait_for_selector(".jp-OutputArea-output:has-text('42 unsaved')")
 
