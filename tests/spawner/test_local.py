@@ -16,9 +16,9 @@ from jupyterhub.httpclient import fetch
 from daas_model.errors import EngineProblem, StorageProblem
 from daas_spawner.local.backend import LocalBackend
 from daas_spawner.local.limits import hierarchies
-from daas_spawner.local.processes import Process
-from daas_spawner.local.relay import MOST_CONNECTIONS
 from daas_spawner.plan import SessionPlan
+from daas_spawner.session.processes import Process
+from daas_spawner.session.relay import MOST_CONNECTIONS
 from tests.spawner.isolation import IsolationContract, OpenSession, Session, World, make_world
 
 pytestmark = pytest.mark.isolation
