@@ -11,7 +11,8 @@ import pytest
 from tests.conftest import EVERY_ENGINE
 from tests.engines.daemons import NotHere
 from tests.engines.engine_here import EngineHere
-from tests.engines.engines import ENGINES, EVERY, Kind, Sessions
+from tests.engines.engines import ENGINES, EVERY, Kind
+from tests.engines.sessions import Sessions
 from tests.engines.world import World, make_world
 
 _RUN: set[str] = set()
@@ -23,7 +24,7 @@ class Running:
     def __init__(self, stack: contextlib.ExitStack, must: bool) -> None:
         self._stack = stack
         self._must = must
-        self._started: dict[str, EngineHere | None | NotHere] = {}
+        self._started: dict[str, EngineHere | NotHere | None] = {}
 
     def get(self, kind: Kind) -> EngineHere | None:
         """Return a running engine; without one the test is skipped, or fails where it must run."""

@@ -1,64 +1,114 @@
-"""The list of engines that the suite runs on, and a session on any of them.
+"""The list of engines that the suite runs on.
 
 The next engine adds itself to `ENGINES`; nothing else in the suite knows an engine by name.
 """
 
-import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
-from jupyterhub.httpclient import fetch
+from traitlets.config import Config
 
+import daas_model
+from daas_model.apps import App
+from daas_model.engines import Engine
 from daas_spawner.backend import Backend
+from daas_spawner.containers.backend import ContainerBackend
+from daas_spawner.containers.container import Container
+from daas_spawner.containers.engine import ContainerEngine
+from daas_spawner.containers.leftovers import SESSION
+from daas_spawner.containers.rendering import PROGRAMS
 from daas_spawner.local.backend import LocalBackend
 from daas_spawner.local.limits import hierarchies
+from tests.engines.daemons import NotHere
+from tests.engines.docker_here import docker_here
 from tests.engines.engine_here import EngineHere
-from tests.engines.world import World
+from tests.engines.podman_here import podman_here
 
-#: An end is seen by the hub within this time, whatever the engine (issue 5, "State is true").
-SEEN_SECONDS = 10.0
+#: The image of tests/spawner/apps/probe.
+PROBE = f"daas/probe:{daas_model.__version__}"
 
 
-@dataclass(frozen=True, slots=True)
 class Kind:
-    """One engine of the list.
+    """One engine of the list, which is this machine's sandbox unless a subclass says otherwise."""
 
-    *here* runs it and raises `NotHere`; *backend* makes a session's back end, of a name and with
-    run and log folders below a top folder; *left* says what the engine still has of the sessions
-    with these folders.
-    """
+    name = "local"
+    mark = pytest.mark.local
+    #: Where a session finds its programs: the probe needs nothing but Debian's Python.
+    environment = PurePosixPath("/usr")
 
-    name: str
-    mark: pytest.MarkDecorator
-    here: Callable[[], AbstractContextManager[EngineHere | None]]
-    backend: Callable[[EngineHere | None, str, Path], Backend]
-    left: Callable[[EngineHere | None, list[Path]], list[str]]
+    @contextlib.contextmanager
+    def here(self) -> Iterator[EngineHere | None]:
+        """Run the engine, if it is one that runs. Raises `NotHere`."""
+        yield None
 
+    def backend(self, _here: EngineHere | None, name: str, top: Path) -> Backend:
+        """Return the back end of session *name*, with run and log folders below *top*."""
+        return LocalBackend(name, top / "run", top / "logs", "/")
 
-@contextlib.contextmanager
-def nothing_to_start() -> Iterator[None]:
-    """This machine's own sandbox needs no engine."""
-    yield
+    def left(self, _here: EngineHere | None, folders: list[Path]) -> list[str]:
+        """Return what the engine still has of the sessions with these *folders*."""
+        groups = (
+            place.folder / f"daas-{folder.name}" for place in hierarchies() for folder in folders
+        )
+        return [str(group) for group in groups if group.exists()]
 
-
-def local_backend(_here: EngineHere | None, name: str, top: Path) -> Backend:
-    """Return a back end in this machine's sandbox."""
-    return LocalBackend(name, top / "run", top / "logs", "/")
-
-
-def local_left(_here: EngineHere | None, folders: list[Path]) -> list[str]:
-    """Return the control groups of sessions that have these folders."""
-    groups = (
-        place.folder / f"daas-{folder.name}" for place in hierarchies() for folder in folders
-    )
-    return [str(group) for group in groups if group.exists()]
+    async def close(self, _here: EngineHere | None) -> None:
+        """Let go of what back ends share, at the end of a test."""
 
 
-ENGINES = (Kind("local", pytest.mark.local, nothing_to_start, local_backend, local_left),)
+class Containers(Kind):
+    """Docker Engine, or Podman by Docker's interface."""
+
+    mark = pytest.mark.engines
+    environment = PROGRAMS
+
+    def __init__(self, start: Callable[[], AbstractContextManager[EngineHere]]) -> None:
+        self._start = start
+        self.name = start.__name__.removesuffix("_here")
+
+    @contextlib.contextmanager
+    def here(self) -> Iterator[EngineHere | None]:
+        """Run the engine, with the probe's image in it. Raises `NotHere`."""
+        with self._start() as engine:
+            if not engine.image_id(PROBE):
+                raise NotHere(f"it has no image {PROBE}; `make test-engines` makes it")
+            yield engine
+
+    def backend(self, here: EngineHere | None, name: str, top: Path) -> Backend:
+        """Return the back end of session *name*, with run and log folders below *top*."""
+        container = Container(_engine(here), *name.split("/"), Config(), None)
+        return ContainerBackend(
+            name, top / "run", top / "logs", "/", container=container, fetch=_probe
+        )
+
+    def left(self, here: EngineHere | None, folders: list[Path]) -> list[str]:
+        """Return the containers of the sessions with these *folders*."""
+        assert here is not None
+        keys = {folder.name for folder in folders}
+        return [
+            f"{found['Names']} {found['Status']}"
+            for found in here.containers()
+            if found["Labels"].get(SESSION) in keys
+        ]
+
+    async def close(self, here: EngineHere | None) -> None:
+        """End the engine's watch: it belongs to the test's loop."""
+        await _engine(here).close()
+
+
+def _engine(here: EngineHere | None) -> ContainerEngine:
+    assert here is not None
+    return ContainerEngine.of(Engine(here.name, here.name, "docker", here.address, "none"))
+
+
+async def _probe(_app: App) -> str:
+    return PROBE
+
+
+ENGINES = (Kind(), Containers(docker_here), Containers(podman_here))
 
 EVERY = [pytest.param(kind, id=kind.name, marks=kind.mark) for kind in ENGINES]
 #: Each engine with its neighbour in the list.
@@ -67,66 +117,3 @@ PAIRS = [
     for one, other in zip(ENGINES, (*ENGINES[1:], ENGINES[0]), strict=True)
     if one is not other
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """A running session: try things in it, and end it."""
-
-    backend: Backend
-    url: str
-
-    async def run(self, command: str) -> tuple[int, str]:
-        """Run a command inside and return its exit status and what it said."""
-        answer = await fetch(self.url, method="POST", data=command.encode())
-        status, _, output = (await answer.text()).partition("\n")
-        return int(status), output
-
-    async def stop(self) -> None:
-        """End the session."""
-        await self.backend.stop()
-
-    async def seen_to_end(self) -> None:
-        """Return when the back end says that the session has ended; `watch` must say it."""
-        ended = asyncio.Event()
-        self.backend.watch(ended.set)
-        async with asyncio.timeout(SEEN_SECONDS):
-            await ended.wait()
-
-
-class Sessions:
-    """Opens sessions of a world on one engine, and ends them after the test."""
-
-    def __init__(self, kind: Kind, here: EngineHere | None, world: World) -> None:
-        self.kind = kind
-        self.here = here
-        self.world = world
-        self._opened: list[Backend] = []
-
-    async def open(self, person: str, *proposals: str) -> Session:
-        """Open the probe for *person*, as the spawner does."""
-        backend = self.backend(person)
-        return Session(backend, await self.start(backend, person, *proposals))
-
-    async def start(self, backend: Backend, person: str, *proposals: str) -> str:
-        """Start a session on a back end; return its URL."""
-        return await backend.start(
-            self.world.plan(person, *proposals, hub=backend.hub_folder)
-        )
-
-    def backend(self, person: str) -> Backend:
-        """Return a back end of the session of *person*; each is one more object for it."""
-        backend = self.kind.backend(self.here, f"{person}/probe-ours", self.world.top)
-        self._opened.append(backend)
-        return backend
-
-    def left(self) -> list[str]:
-        """Return what there still is of the sessions: folders, and what the engine has."""
-        folders = [backend.hub_folder.parent for backend in self._opened]
-        left = [str(folder) for folder in folders if folder.exists()]
-        return left + self.kind.left(self.here, folders)
-
-    async def close(self) -> None:
-        """End every session."""
-        for backend in self._opened:
-            await backend.stop()

@@ -9,7 +9,7 @@ import pytest
 
 from daas_model.errors import EngineProblem
 from daas_spawner.backend import Backend
-from tests.engines.engines import SEEN_SECONDS, Session, Sessions
+from tests.engines.sessions import SEEN_SECONDS, Session, Sessions
 
 pytestmark = pytest.mark.isolation
 #: Ends the session's program, a moment after it has answered.
@@ -165,7 +165,7 @@ async def test_a_program_that_is_not_there_is_one_sentence_and_leaves_nothing(
 ) -> None:
     """The person sees no words of the program; they are kept for an administrator."""
     backend = sessions.backend("pi")
-    plan = sessions.world.plan("pi", "ours", hub=backend.hub_folder, command="no-such-program")
+    plan = sessions.plan(backend, "pi", "ours", command="no-such-program")
     with pytest.raises(EngineProblem) as refused:
         await backend.start(plan)
     assert "no-such-program" not in str(refused.value)

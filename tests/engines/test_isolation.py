@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from tests.engines.engines import Sessions
+from tests.engines.sessions import Sessions
 from tests.engines.world import OURS, THEIRS, UIDS, needs_root
 
 pytestmark = pytest.mark.isolation

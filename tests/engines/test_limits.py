@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.engines.engines import Sessions
 from daas_spawner.plan import MOST_PROCESSES
+from tests.engines.sessions import Sessions
 
 pytestmark = pytest.mark.isolation
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.engines.engines import Session, Sessions
+from tests.engines.sessions import Session, Sessions
 from tests.engines.world import needs_root
 
 pytestmark = pytest.mark.isolation

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.engines.conftest import Running
-from tests.engines.engines import PAIRS, Sessions
+from tests.engines.engines import PAIRS
+from tests.engines.sessions import Sessions
 from tests.engines.world import World, needs_root
 
 pytestmark = [pytest.mark.isolation, needs_root]

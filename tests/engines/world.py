@@ -1,6 +1,5 @@
 """A facility of two proposals and two people on this machine's disk, for every engine's tests."""
 
-import dataclasses
 import os
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -17,7 +16,7 @@ from daas_spawner.plan import SessionPlan, Surroundings, plan_session
 APPS_FOLDER = Path(__file__).parents[1] / "spawner" / "apps"
 APPS = read_apps(APPS_FOLDER)
 TINY = Machine("tiny", "Tiny", 1, 0.25)
-ENVIRONMENT = Path("/usr")  # the probe needs nothing but Debian's Python
+ENVIRONMENT = PurePosixPath("/usr")  # the probe needs nothing but Debian's Python
 
 #: Invented people and groups, in a range that no machine of ours uses.
 UIDS = {"pi": 61001, "coproposer": 61002}
@@ -33,21 +32,24 @@ class World:
     top: Path
 
     def plan(
-        self, person: str, *proposals: str, hub: Path | None = None, command: str = ""
+        self,
+        person: str,
+        *proposals: str,
+        hub: Path | None = None,
+        environment: PurePosixPath = ENVIRONMENT,
     ) -> SessionPlan:
-        """Return the plan of a session of *person* with *proposals*; *hub* is its way to it.
+        """Return the plan of a session of *person* with *proposals*.
 
-        It runs the probe, or *command* instead.
+        *hub* is its way to the hub, *environment* has its programs.
         """
-        plan = plan_session(
+        return plan_session(
             LaunchRequest("probe", "tiny", proposals),
             APPS,
             TINY,
             {id_: self.storage(id_) for id_ in proposals},
             self.account(person),
-            self.around(person, hub or self.top / "hub"),
+            self.around(person, hub or self.top / "hub", environment),
         )
-        return dataclasses.replace(plan, argv=(command,)) if command else plan
 
     def account(self, person: str) -> Account:
         """Return one of two invented people; both are in the group of `ours`."""
@@ -60,14 +62,14 @@ class World:
         place = self.top / "data" / id_
         return Storage(PurePosixPath(place / "raw"), PurePosixPath(place / "processed"), id_)
 
-    def around(self, person: str, hub: Path) -> Surroundings:
+    def around(self, person: str, hub: Path, environment: PurePosixPath) -> Surroundings:
         """Return what the installation gives."""
         return Surroundings(
-            environment_folder=PurePosixPath(ENVIRONMENT),
+            environment_folder=environment,
+            programs=(),
             hub_folder=PurePosixPath(hub),
             apps_folder=PurePosixPath(APPS_FOLDER),
             examples=PurePosixPath(self.top / "examples"),
-            extra_mounts=(),
             hub={"JUPYTERHUB_API_TOKEN": f"token-of-{person}"},
         )
 
