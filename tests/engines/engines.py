@@ -19,9 +19,9 @@ from daas_spawner.containers.backend import ContainerBackend
 from daas_spawner.containers.container import Container
 from daas_spawner.containers.engine import ContainerEngine
 from daas_spawner.containers.leftovers import SESSION
-from daas_spawner.containers.rendering import PROGRAMS
 from daas_spawner.local.backend import LocalBackend
 from daas_spawner.local.limits import hierarchies
+from daas_spawner.plan import IMAGE_PROGRAMS
 from tests.engines.daemons import NotHere
 from tests.engines.docker_here import docker_here
 from tests.engines.engine_here import EngineHere
@@ -63,7 +63,7 @@ class Containers(Kind):
     """Docker Engine, or Podman by Docker's interface."""
 
     mark = pytest.mark.engines
-    environment = PROGRAMS
+    environment = IMAGE_PROGRAMS
 
     def __init__(self, start: Callable[[], AbstractContextManager[EngineHere]]) -> None:
         self._start = start
