@@ -80,11 +80,19 @@ class Keeper:
         except OSError as error:
             raise problem(error.strerror or str(error)) from error
         self._process = Process.of(self._running.pid)
-        assert self._running.stdout is not None
         await self._say(json.dumps(order))
-        answer = (await self._running.stdout.readline()).decode("utf-8", "replace").strip()
+        answer = await self._line()
         if answer != "started":
             raise problem(answer.removeprefix("failed "))
+
+    async def hear(self, word: str) -> bool:
+        """Wait for the process's next word; False when it is another, or it has ended."""
+        return await self._line() == word
+
+    async def _line(self) -> str:
+        assert self._running is not None
+        assert self._running.stdout is not None
+        return (await self._running.stdout.readline()).decode("utf-8", "replace").strip()
 
     async def ready(self) -> bool:
         """Wait until the session's server answers; False as soon as the session has ended."""

@@ -8,6 +8,7 @@ import shutil
 import signal
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -197,10 +198,7 @@ async def test_no_secret_stands_on_any_command_line(backend: LocalBackend, world
 async def test_a_program_that_ends_at_once_is_a_sentence_and_its_words_are_kept(
     backend: LocalBackend, world: World, short_path: Path
 ) -> None:
-    plan = world.plan("pi", "ours")
-    broken = type(plan)(
-        ("no-such-program",), *[getattr(plan, name) for name in list(plan.__slots__)[1:]]
-    )
+    broken = replace(world.plan("pi", "ours"), argv=("no-such-program",))
     with pytest.raises(EngineProblem) as refused:
         await backend.start(broken)
     assert "no-such-program" not in str(refused.value)
