@@ -4,10 +4,12 @@ The portal and the spawner each make one `Facility` from the same configuration,
 page shows and what a start allows cannot drift apart.
 """
 
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cached_property
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from traitlets import Bool, Dict, Enum, Unicode, default
@@ -15,11 +17,14 @@ from traitlets.config import SingletonConfigurable
 
 from daas_catalogue.layout import StorageLayout
 from daas_model.apps import App, Apps, Machine, Machines
+from daas_model.engines import Engine, Engines
 from daas_model.errors import CatalogueProblem, NeedsProposal, UnknownApp, UnknownMachine
 from daas_model.launch import LaunchRequest, require_one_proposal
 from daas_model.parsing import Malformed
 from daas_model.people import Person
 from daas_model.protocols import Catalogue
+
+T = TypeVar("T")
 
 #: The entry-point group through which connectors are found; ours register the same way.
 CATALOGUES = "daas.catalogues"
@@ -48,7 +53,20 @@ class Facility(SingletonConfigurable):
         },
         help="""The sizes that a session may have, by name; the first is the default.
 
-        Example: `{"small": {"title": "Small", "cpus": 2, "memory_gib": 4}}`.
+        `engine` names one of `engines_offered`; without it a machine is on the first of them.
+        Example: `{"small": {"title": "Small", "cpus": 2, "memory_gib": 4, "engine": "here"}}`.
+        """,
+    ).tag(config=True)
+    engines_offered = Dict(
+        default_value={"here": {"title": "here", "kind": "local"}},
+        help="""Where sessions run, by name; the first is for machines that name none.
+
+        `kind` is "local" (sandboxes of this machine) or "docker": Docker Engine, or Podman's
+        compatible socket, at `address`. Sessions in containers have no network, unless `network`
+        names one of the engine's; `daas check engine` tries whether it is closed. The `title`
+        stands on pages behind the machine's. Example: `{"here": {"title": "here", "kind":
+        "local"}, "containers": {"title": "containers", "kind": "docker", "address":
+        "unix:///run/docker.sock"}}`.
         """,
     ).tag(config=True)
 
@@ -94,6 +112,7 @@ class Facility(SingletonConfigurable):
     def __init__(self, **traits: Any) -> None:  # traitlets takes any trait by keyword
         super().__init__(**traits)
         self.apps: Apps = read_apps(Path(self.apps_folder))
+        self.engines: Engines = self._parse(self.engines_offered, Engine.parse, "engines_offered")
         self.machines: Machines = self._parse_machines()
 
     @property
@@ -131,18 +150,53 @@ class Facility(SingletonConfigurable):
             raise UnknownMachine(f"There is no machine “{name}” here.")
         return self.machines[name]
 
+    def engine_of(self, machine: Machine) -> Engine:
+        """Return where *machine*'s sessions run."""
+        return self.engines[machine.engine]
+
+    def machines_for(self, app: App) -> Machines:
+        """Return the machines that *app* can run on."""
+        return {
+            name: machine for name, machine in self.machines.items() if self._fits(app, machine)
+        }
+
+    def check_machine(self, app: App, machine: Machine) -> None:
+        """Raise `UnknownMachine` unless *app* can run on *machine*."""
+        if not self._fits(app, machine):
+            raise UnknownMachine(f"{app.title} does not run on the machine “{machine.title}”.")
+
+    def _fits(self, app: App, machine: Machine) -> bool:
+        return not (app.image_only and self.engine_of(machine).kind == "local")
+
     def _parse_machines(self) -> Machines:
+        first = next(iter(self.engines))
+        machines = {
+            name: replace(machine, engine=machine.engine or first)
+            for name, machine in self._parse(
+                self.machines_offered, Machine.parse, "machines_offered"
+            ).items()
+        }
+        for machine in machines.values():
+            if machine.engine not in self.engines:
+                raise CatalogueProblem(
+                    f"The machine '{machine.name}' is on '{machine.engine}', which is no engine.",
+                    f"Facility.engines_offered has: {', '.join(self.engines)}.",
+                )
+        return machines
+
+    @staticmethod
+    def _parse(
+        offered: Mapping[str, object], parse: Callable[[str, object], T], trait: str
+    ) -> Mapping[str, T]:
         try:
-            machines = {
-                name: Machine.parse(name, data) for name, data in self.machines_offered.items()
-            }
+            found = {name: parse(name, data) for name, data in offered.items()}
         except Malformed as error:
             raise CatalogueProblem(
-                f"Facility.machines_offered cannot be used: {error}.", "Mend the configuration."
+                f"Facility.{trait} cannot be used: {error}.", "Mend the configuration."
             ) from error
-        if not machines:
-            raise CatalogueProblem("No machine is offered.", "Set Facility.machines_offered.")
-        return machines
+        if not found:
+            raise CatalogueProblem(f"Facility.{trait} is empty.", "Name at least one.")
+        return found
 
 
 def read_apps(folder: Path) -> Apps:

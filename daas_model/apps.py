@@ -11,6 +11,18 @@ from daas_model import parsing
 from daas_model.parsing import Malformed
 
 KINDS = ("desktop", "web")
+_ENTRIES = frozenset(
+    {
+        "title",
+        "summary",
+        "kind",
+        "command",
+        "icon",
+        "own_resources",
+        "image_only",
+        "writable_root",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +31,8 @@ class App:
 
     *kind* is `desktop` (a window program, shown through the desktop) or `web` (it serves its
     own pages). *command* is what runs in the session. *icon* is the file name of its picture.
+    *image_only* apps run on container engines only; *writable_root* is for programs that write
+    beside themselves.
     """
 
     name: str
@@ -28,22 +42,19 @@ class App:
     command: tuple[str, ...]
     icon: str
     own_resources: bool
+    image_only: bool = False
+    writable_root: bool = False
 
     @classmethod
     def parse(cls, name: str, data: object) -> "App":
         """Read the contents of an `app.yaml`. Raises `Malformed`."""
-        fields = parsing.only(
-            data, frozenset({"title", "summary", "kind", "command", "icon", "own_resources"})
-        )
+        fields = parsing.only(data, _ENTRIES)
         kind = parsing.text(fields, "kind")
         if kind not in KINDS:
             raise Malformed(f"'kind' must be one of {', '.join(KINDS)}")
         command = parsing.texts(fields, "command")
         if not command:
             raise Malformed("'command' must name the program to run")
-        own_resources = fields.get("own_resources", False)
-        if not isinstance(own_resources, bool):
-            raise Malformed("'own_resources' must be true or false")
         return cls(
             name=parsing.identifier(name, "the folder's name"),
             title=parsing.text(fields, "title"),
@@ -51,28 +62,35 @@ class App:
             kind=kind,
             command=command,
             icon=parsing.identifier(parsing.text(fields, "icon", "icon.svg"), "icon"),
-            own_resources=own_resources,
+            own_resources=parsing.yes(fields, "own_resources"),
+            image_only=parsing.yes(fields, "image_only"),
+            writable_root=parsing.yes(fields, "writable_root"),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """A size that a session may have. *cpus* in cores, *memory_gib* in GiB (2³⁰ bytes)."""
+    """A size that a session may have. *cpus* in cores, *memory_gib* in GiB (2³⁰ bytes).
+
+    *engine* names where its sessions run; empty for the first engine of the configuration.
+    """
 
     name: str
     title: str
     cpus: float
     memory_gib: float
+    engine: str = ""
 
     @classmethod
     def parse(cls, name: str, data: object) -> "Machine":
         """Read one machine of the configuration. Raises `Malformed`."""
-        fields = parsing.only(data, frozenset({"title", "cpus", "memory_gib"}))
+        fields = parsing.only(data, frozenset({"title", "cpus", "memory_gib", "engine"}))
         return cls(
             name=parsing.identifier(name, "the machine's name"),
             title=parsing.text(fields, "title"),
             cpus=parsing.number(fields, "cpus"),
             memory_gib=parsing.number(fields, "memory_gib"),
+            engine=parsing.text(fields, "engine", ""),
         )
 
     @property

@@ -45,6 +45,14 @@ def number(data: Mapping[str, Any], key: str) -> float:
     return value
 
 
+def yes(data: Mapping[str, Any], key: str) -> bool:
+    """Return the true or false under *key*, false when it is missing."""
+    value = data.get(key, False)
+    if not isinstance(value, bool):
+        raise Malformed(f"'{key}' must be true or false")
+    return value
+
+
 def identifier(value: object, what: str) -> str:
     """Return *value* as an identifier of letters, digits, dot, dash and underscore."""
     if not isinstance(value, str) or not IDENTIFIER.match(value):

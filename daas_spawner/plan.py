@@ -48,26 +48,29 @@ class Limits:
 class Surroundings:
     """What the installation gives to every session.
 
-    *environment_folder* holds the programs (a virtual environment), *hub_folder* the hub's API
-    socket, *apps_folder* the apps' pictures; *examples* may be None. *hub* is the hub's own
-    part of the environment, with its secrets.
+    *environment_folder* is where the session finds the programs (a virtual environment), and
+    *programs* what must be mounted for them: nothing where an image brings them. *hub_folder*
+    holds the hub's API socket, *apps_folder* the apps' pictures; *examples* may be None. *hub* is
+    the hub's own part of the environment, with its secrets.
     """
 
     environment_folder: PurePosixPath
+    programs: tuple[Mount, ...]
     hub_folder: PurePosixPath
     apps_folder: PurePosixPath
     examples: PurePosixPath | None
-    extra_mounts: tuple[Mount, ...]
     hub: Mapping[str, str] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class SessionPlan:
-    """One session: command, environment, folder, mounts, account and limits.
+    """One session: app, command, environment, folder, mounts, account and limits.
 
-    There is no network in it: a session speaks through the socket it inherits and the hub's.
+    The first mount is the home. There is no network in it: a session speaks through the socket
+    it inherits and the hub's.
     """
 
+    app: App
     argv: tuple[str, ...]
     environment: Mapping[str, str] = field(repr=False)
     folder: PurePosixPath
@@ -96,10 +99,9 @@ def plan_session(
     mounts = [
         Mount(account.home, home, read_only=False),
         *_proposal_mounts(storage, home / PROPOSALS),
-        Mount(around.environment_folder, around.environment_folder, read_only=True),
+        *around.programs,
         Mount(around.hub_folder, HUB_FOLDER, read_only=True),
         Mount(around.apps_folder, APPS, read_only=True),
-        *around.extra_mounts,
     ]
     folder = home
     if len(storage) == 1:
@@ -110,6 +112,7 @@ def plan_session(
         folder = home / EXAMPLES
         mounts.append(Mount(around.examples, folder, read_only=True))
     return SessionPlan(
+        app=app,
         argv=_argv(app),
         environment={
             **around.hub,

@@ -151,10 +151,10 @@ class DaasSpawner(Spawner):
         environment = Path(self.session_environment)
         return Surroundings(
             environment_folder=PurePosixPath(environment),
+            programs=program_mounts(environment),
             hub_folder=PurePosixPath(self.backend.hub_folder),
             apps_folder=PurePosixPath(Path(self.facility.apps_folder).resolve()),
             examples=PurePosixPath(self.examples_folder) if self.examples_folder else None,
-            extra_mounts=interpreter_mounts(environment),
             hub=hub,
         )
 
@@ -196,14 +196,16 @@ class DaasSpawner(Spawner):
         self.__dict__.pop("backend", None)
 
 
-def interpreter_mounts(environment: Path) -> tuple[Mount, ...]:
-    """Return the mounts that the environment's Python needs when it lies outside `/usr`.
+def program_mounts(environment: Path) -> tuple[Mount, ...]:
+    """Return what must be mounted for the programs of a virtual environment.
 
     An interpreter below somebody's private home is not reachable for other UIDs unless it is
     bound in; a virtual environment names it in `pyvenv.cfg`.
     """
+    own = PurePosixPath(environment)
+    mounts = (Mount(own, own, read_only=True),)
     real = (environment / "bin" / "python").resolve()
     if real.is_relative_to("/usr") or real.is_relative_to(environment):
-        return ()
+        return mounts
     prefix = PurePosixPath(real.parent.parent)
-    return (Mount(prefix, prefix, read_only=True),)
+    return (*mounts, Mount(prefix, prefix, read_only=True))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from daas_spawner.plan import PROPOSALS, SessionPlan
+from daas_spawner.session.etc import people_files
 
 #: What programs look for in /etc and what says nothing about the machine's people.
 ETC = (
@@ -60,7 +61,7 @@ def render(plan: SessionPlan, hostname: str, as_root: bool, descriptors: int) ->
     *descriptors* is the first file descriptor at which the supervisor will offer `files`, in
     their order.
     """
-    files = _files(plan, as_root)
+    files = people_files(plan.account, plan.mounts[0].target, with_root=as_root)
     argv = ["bwrap", *_namespaces(hostname, as_root), *_system()]
     for place, path in enumerate(files):
         argv += ["--perms", "0644", "--ro-bind-data", str(descriptors + place), path]
@@ -131,20 +132,3 @@ def _become(plan: SessionPlan, as_root: bool) -> list[str]:
         "--bounding-set=-all",
         *drop,
     ]
-
-
-def _files(plan: SessionPlan, as_root: bool) -> dict[str, str]:
-    """The sandbox's own directory: this person, her groups, and nobody else of the machine."""
-    account = plan.account
-    home = plan.mounts[0].target
-    groups = {gid: name for name, gid in account.groups.items()}
-    groups.setdefault(account.gid, account.name)
-    lines = [f"{name}:x:{gid}:{account.name}" for gid, name in sorted(groups.items())]
-    root = "root:x:0:0:root:/root:/usr/sbin/nologin\n" if as_root else ""
-    return {
-        "/etc/passwd": f"{root}{account.name}:x:{account.uid}:{account.gid}::{home}:/bin/bash\n"
-        "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
-        "/etc/group": "\n".join(["root:x:0:", *lines, "nogroup:x:65534:", ""]),
-        "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
-        "/etc/hosts": "127.0.0.1 localhost\n::1 localhost\n",
-    }

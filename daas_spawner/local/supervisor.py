@@ -1,12 +1,10 @@
 """The small process that one session hangs on; it outlives the hub.
 
-Run by `backend.py` as `python -m daas_spawner.local.supervisor FOLDER`. It makes the session's
+Run by the hub for `backend.py`, with the session's folder as argument. It makes the session's
 socket, its cgroup and its sandbox, keeps the last output, and cleans up whatever way the session
 ends. Only the standard library is imported here: it starts with every session.
 
-Conversation with the hub: one JSON document and a newline on standard input, `started` on
-standard output, then `keep` on standard input. A hub that dies before it said `keep` has not
-written the session down, so the session ends.
+`daas_spawner.session.keeper` says how hub and supervisor talk.
 """
 
 import contextlib
@@ -15,25 +13,21 @@ import os
 import select
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from daas_spawner.local import relay
 from daas_spawner.local.limits import Group, hierarchies
-from daas_spawner.local.processes import Process, read_process, write_process
+from daas_spawner.session import relay
+from daas_spawner.session.home import prepare_home
+from daas_spawner.session.listening import DOOR, listen
+from daas_spawner.session.processes import Process, read_process, write_process
 
-DOOR = 3  # where the program inside finds its listening socket (systemd's convention)
 FILES = 10  # the first descriptor of the sandbox's small files
 GRACE_SECONDS = 4.0
 MOST_LOG_BYTES = 1024 * 1024
-
-# What the back end turns into sentences.
-NO_HOME = "is no usable home"
-IN_THE_WAY = "is in the way"
 
 
 def main() -> int:
@@ -69,10 +63,9 @@ class Session:
         limits = self._order["limits"]
         self._group.make(limits["cpus"], limits["memory_bytes"], limits["processes"])
         write_process(self._folder / "pid")
-        self._check_home(self._order["home"])
-        for own in self._order["own_folders"]:
-            self._own_folder(own)
-        self._listen()
+        self._log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        prepare_home(self._order["home"], self._order["own_folders"], self._order["account"])
+        _offer(listen(self._folder).detach(), DOOR)
         files = list(self._order["files"].values())
         for place, text in enumerate(files):
             _offer(_memory_file(text), FILES + place)
@@ -93,49 +86,6 @@ class Session:
         for descriptor in handed_over:
             os.close(descriptor)
         relay.serve(to_hub, self._order["hub"])
-
-    def _listen(self) -> None:
-        """Offer the session's socket to the sandbox, already listening.
-
-        It lies where the person cannot reach it, so that no link can be put in its place. The
-        proxy asks for `s:80` because the hub appends a port; both names are one socket.
-        """
-        path = self._folder / "s"
-        door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        door.bind(str(path))
-        path.chmod(0o600)
-        door.listen(512)
-        self._folder.joinpath("s:80").symlink_to("s")
-        _offer(door.detach(), DOOR)
-
-    def _as_person(self, home: str, *argv: str) -> bool:
-        """Run a program as the person in her home: a file server trusts nobody else with it.
-
-        The home is entered before the rights are given up: a path to it may lead through folders
-        that only root may pass.
-        """
-        become: dict[str, Any] = {}
-        if os.geteuid() == 0:
-            account = self._order["account"]
-            become = {"user": account["uid"], "group": account["gid"], "extra_groups": []}
-        try:
-            done = subprocess.run(
-                argv, check=False, cwd=home, umask=0o077, stderr=subprocess.DEVNULL, **become
-            )
-        except OSError:
-            return False
-        return done.returncode == 0
-
-    def _check_home(self, home: str) -> None:
-        usable = "test -O . && test -w . && test -x ."
-        if os.path.islink(home) or not self._as_person(home, "/bin/sh", "-c", usable):
-            raise OSError(0, NO_HOME, home)
-
-    def _own_folder(self, path: str) -> None:
-        home, name = os.path.split(path)
-        self._as_person(home, "mkdir", "-p", "--", name)
-        if os.path.islink(path) or not os.path.isdir(path):
-            raise OSError(0, IN_THE_WAY, path)
 
     def run(self) -> None:
         """Keep the session until it ends, then clean up."""
@@ -226,7 +176,3 @@ def _offer(descriptor: int, number: int) -> None:
         os.dup2(descriptor, number)
         os.close(descriptor)
     os.set_inheritable(number, True)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -69,10 +69,10 @@ class World:
         """Return what the installation gives."""
         return Surroundings(
             environment_folder=PurePosixPath(ENVIRONMENT),
+            programs=(),
             hub_folder=PurePosixPath(hub),
             apps_folder=PurePosixPath(Path(__file__).parent / "apps"),
             examples=PurePosixPath(self.top / "examples"),
-            extra_mounts=(),
             hub={"JUPYTERHUB_API_TOKEN": f"token-of-{person}"},
         )
 

@@ -8,6 +8,7 @@ import shutil
 import signal
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,9 @@ from jupyterhub.httpclient import fetch
 from daas_model.errors import EngineProblem, StorageProblem
 from daas_spawner.local.backend import LocalBackend
 from daas_spawner.local.limits import hierarchies
-from daas_spawner.local.processes import Process
-from daas_spawner.local.relay import MOST_CONNECTIONS
 from daas_spawner.plan import SessionPlan
+from daas_spawner.session.processes import Process
+from daas_spawner.session.relay import MOST_CONNECTIONS
 from tests.spawner.isolation import IsolationContract, OpenSession, Session, World, make_world
 
 pytestmark = pytest.mark.isolation
@@ -197,10 +198,7 @@ async def test_no_secret_stands_on_any_command_line(backend: LocalBackend, world
 async def test_a_program_that_ends_at_once_is_a_sentence_and_its_words_are_kept(
     backend: LocalBackend, world: World, short_path: Path
 ) -> None:
-    plan = world.plan("pi", "ours")
-    broken = type(plan)(
-        ("no-such-program",), *[getattr(plan, name) for name in list(plan.__slots__)[1:]]
-    )
+    broken = replace(world.plan("pi", "ours"), argv=("no-such-program",))
     with pytest.raises(EngineProblem) as refused:
         await backend.start(broken)
     assert "no-such-program" not in str(refused.value)

@@ -18,10 +18,10 @@ SMALL = Machine("small", "Small", 2, 4)
 PI = Account("pi", 61001, 61001, {"p-1": 62001, "p-2": 62002}, PurePosixPath("/nfs/home/pi"))
 AROUND = Surroundings(
     environment_folder=PurePosixPath("/opt/env"),
+    programs=(Mount(PurePosixPath("/opt/env"), PurePosixPath("/opt/env"), read_only=True),),
     hub_folder=PurePosixPath("/run/x/hub"),
     apps_folder=PurePosixPath("/opt/images"),
     examples=PurePosixPath("/opt/examples"),
-    extra_mounts=(),
     hub={"JUPYTERHUB_API_TOKEN": "a-secret", "JUPYTERHUB_USER": "pi"},
 )
 

@@ -1,0 +1,167 @@
+"""The back end for container engines: one session is a container and the doorkeeper beside it.
+
+The doorkeeper tells the end of a session at once, by a descriptor. The engine is asked by its one
+watch only, which also lets `leftovers.py` remove what nobody keeps any more.
+"""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from docker.errors import APIError
+
+from daas_model.apps import App
+from daas_model.errors import EngineProblem
+from daas_spawner.backend import State
+from daas_spawner.containers.container import Container
+from daas_spawner.containers.leftovers import SESSION, Leftovers
+from daas_spawner.containers.refusals import refusal_of
+from daas_spawner.containers.rendering import STOP_SECONDS, ContainerSettings, render
+from daas_spawner.plan import SessionPlan
+from daas_spawner.session.doorkeeper import ETC
+from daas_spawner.session.etc import people_files
+from daas_spawner.session.keeper import Keeper, key_of
+
+LAST_LINES = 50
+
+#: Returns the image to run an app from, once the engine has it. Raises `DaasError`.
+Fetch = Callable[[App], Awaitable[str]]
+
+
+class ContainerBackend:
+    """One session in *container*."""
+
+    def __init__(
+        self,
+        name: str,
+        run_folder: Path,
+        log_folder: Path,
+        base_url: str,
+        *,
+        container: Container,
+        fetch: Fetch,
+    ) -> None:
+        self._key = key_of(run_folder, name)
+        self._container = container
+        self._engine = container.engine
+        self._fetch = fetch
+        self._leftovers = Leftovers.of(container.engine, run_folder)
+        self._hub = run_folder / "hub" / "hub.sock"
+        self._log_file = log_folder / f"{name}.log"
+        folder = run_folder / "sessions" / self._key
+        self._doorkeeper = Keeper("daas_spawner.session.doorkeeper", folder, base_url)
+
+    async def start(self, plan: SessionPlan) -> str:
+        """Start the session; see `daas_spawner.backend.Backend`."""
+        image = await self._fetch(plan.app)
+        settings = render(
+            plan,
+            self._doorkeeper.folder / ETC,
+            self._engine.engine.network,
+            {**self._leftovers.label, SESSION: self._key},
+        )
+        self._leftovers.busy.add(self._key)
+        try:
+            await self._doorkeeper.start(self._order(plan, settings))
+            await self._begin(image, settings)
+            if not await self._doorkeeper.ready():
+                raise self._failed()
+            await self._doorkeeper.keep()
+        except BaseException as error:
+            await self._keep_last_words()
+            await self._end()
+            if isinstance(error, APIError):
+                raise refusal_of(error) from None
+            raise
+        finally:
+            self._leftovers.busy.discard(self._key)
+        return self._doorkeeper.url
+
+    async def _begin(self, image: str, settings: ContainerSettings) -> None:
+        """Start the container; return once its first process has taken the door."""
+        self._container.wear(image, settings)
+        await self._container.start()
+        taken = asyncio.ensure_future(self._doorkeeper.hear("taken"))
+        try:
+            while not taken.done():
+                await asyncio.wait({taken}, timeout=0.5)
+                if not taken.done() and not await self._engine_runs_it():
+                    raise self._failed()
+            if not taken.result():
+                raise self._failed()
+        finally:
+            taken.cancel()
+
+    async def _engine_runs_it(self) -> bool:
+        found = await self._engine.call("inspect_container", self._container.object_id)
+        return bool(found["State"]["Running"])
+
+    def _failed(self) -> EngineProblem:
+        return EngineProblem(
+            "The app did not start.", detail=f"its last words are in {self._log_file}"
+        )
+
+    async def _keep_last_words(self) -> None:
+        if not self._container.object_id:
+            return
+        with contextlib.suppress(APIError, EngineProblem, OSError):
+            words = await self._engine.call("logs", self._container.object_id, tail=LAST_LINES)
+            await asyncio.to_thread(_write, self._log_file, words)
+
+    def is_running(self) -> bool:
+        """Return whether the doorkeeper, and so the session, runs."""
+        return self._doorkeeper.is_running()
+
+    def watch(self, ended: Callable[[], None]) -> None:
+        """Call *ended* when the session ends; see `daas_spawner.backend.Backend`."""
+        self._doorkeeper.watch(ended)
+
+    async def stop(self) -> None:
+        """End the session; see `daas_spawner.backend.Backend`."""
+        self._leftovers.busy.add(self._key)
+        try:
+            await self._end()
+        finally:
+            self._leftovers.busy.discard(self._key)
+
+    async def _end(self) -> None:
+        if self._container.object_id:
+            # An engine that is away, or has lost it: what is left is removed when it is back.
+            with contextlib.suppress(APIError, EngineProblem):
+                await self._engine.call("stop", self._container.object_id, timeout=STOP_SECONDS)
+                await self._container.remove_object()
+            self._container.object_id = ""
+        await self._doorkeeper.stop()
+
+    def state(self) -> State:
+        """Return the doorkeeper's number and start time, and the container's id."""
+        return {**self._doorkeeper.state(), "container": self._container.object_id}
+
+    def restore(self, state: State) -> None:
+        """Find the session again; a state that is not ours counts as ended."""
+        self._doorkeeper.restore(state)
+        self._container.object_id = str(state.get("container") or "")
+
+    @property
+    def hub_folder(self) -> Path:
+        """The folder that the session sees for the hub: its own socket to it, and its door."""
+        return self._doorkeeper.hub_folder
+
+    def _order(self, plan: SessionPlan, settings: ContainerSettings) -> dict[str, object]:
+        home = plan.mounts[0]
+        files = people_files(plan.account, home.target, with_root=True)
+        return {
+            "files": {os.path.basename(path): text for path, text in files.items()},
+            "own_folders": settings.own_folders,
+            "account": {"uid": plan.account.uid, "gid": plan.account.gid},
+            "home": str(home.source),
+            "hub": str(self._hub),
+        }
+
+
+def _write(file: Path, words: bytes) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "wb") as log:
+        log.write(words)

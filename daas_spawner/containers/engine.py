@@ -1,0 +1,126 @@
+"""One container engine: calls within a time, in threads, and the one watch of all its sessions.
+
+docker-py waits for answers, and an engine may hang; the hub's loop never waits with it.
+"""
+
+import asyncio
+import contextlib
+import logging
+import threading
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, ClassVar
+
+import docker
+from docker.errors import APIError, DockerException
+from requests.exceptions import RequestException
+
+from daas_model.engines import Engine
+from daas_model.errors import EngineProblem
+
+CALL_SECONDS = 60.0
+#: The watch asks once per interval, however many sessions there are.
+WATCH_SECONDS = 5.0
+THREADS = 8
+
+_log = logging.getLogger("jupyterhub.daas.engine")
+
+#: A container as the engine's list gives it.
+Listed = Mapping[str, Any]
+
+
+class ContainerEngine:
+    """One engine of the configuration, shared by all sessions on it: see `of`."""
+
+    _made: ClassVar[dict[str, "ContainerEngine"]] = {}
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        #: Why nothing can be started there, in a sentence; empty while it answers.
+        self.problem = ""
+        self.calls = 0
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=f"engine-{engine.name}")
+        self._own = threading.local()
+        self._watch: asyncio.Task[None] | None = None
+        self._told: dict[str, Callable[[list[Listed]], Awaitable[None]]] = {}
+
+    @classmethod
+    def of(cls, engine: Engine) -> "ContainerEngine":
+        """Return the one for this engine, in this process."""
+        if engine.address not in cls._made:
+            cls._made[engine.address] = cls(engine)
+        return cls._made[engine.address]
+
+    @property
+    def client(self) -> docker.APIClient:
+        """The calling thread's own client."""
+        if not hasattr(self._own, "client"):
+            self._own.client = docker.APIClient(
+                self.engine.address, version="auto", timeout=CALL_SECONDS
+            )
+        client: docker.APIClient = self._own.client
+        return client
+
+    async def call(self, method: str, *args: Any, **kwargs: Any) -> Any:
+        """Return what docker-py's *method* returns.
+
+        Raises docker-py's `APIError` for what the engine refuses, `EngineProblem` when it does
+        not answer.
+        """
+        self.calls += 1
+        loop = asyncio.get_running_loop()
+        ask = partial(self._ask, method, *args, **kwargs)
+        try:
+            async with asyncio.timeout(CALL_SECONDS):
+                return await loop.run_in_executor(self._threads, ask)
+        except APIError:
+            raise
+        except (DockerException, RequestException, OSError, TimeoutError) as error:
+            raise self._unreachable(error) from None
+
+    def _ask(self, method: str, *args: Any, **kwargs: Any) -> Any:
+        return getattr(self.client, method)(*args, **kwargs)
+
+    def _unreachable(self, error: Exception) -> EngineProblem:
+        return EngineProblem(
+            f"The engine of the machine “{self.engine.title}” does not answer, so nothing was "
+            "started or ended there.",
+            "Choose another machine, or try again in a few minutes. Your data is not affected.",
+            detail=f"{self.engine.address}: {type(error).__name__}",
+        )
+
+    def watch(self, label: str, tell: Callable[[list[Listed]], Awaitable[None]]) -> None:
+        """Call *tell* with all containers that have *label*, once per interval, for good.
+
+        For whoever asks first, and again for each: must be called with a running loop.
+        """
+        self._told[label] = tell
+        if self._watch is None or self._watch.done():
+            self._watch = asyncio.ensure_future(self._keep_watching())
+
+    async def _keep_watching(self) -> None:
+        while True:
+            await self.look()
+            await asyncio.sleep(WATCH_SECONDS)
+
+    async def look(self) -> None:
+        """Ask once, and note whether the engine answers."""
+        try:
+            for label, tell in list(self._told.items()):
+                await tell(await self.call("containers", all=True, filters={"label": label}))
+            problem = ""
+        except (EngineProblem, APIError) as error:
+            problem = str(self._unreachable(error).message)
+        if problem != self.problem:
+            _log.warning("Engine %s: %s", self.engine.name, problem or "it answers again.")
+        self.problem = problem
+
+    async def close(self) -> None:
+        """End the watch. For tests; a hub has its engines for life."""
+        self._made.pop(self.engine.address, None)
+        if self._watch is not None:
+            self._watch.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watch
+        self._threads.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,60 @@
+"""Containers of ours that nobody keeps any more, removed by what the engine's watch tells.
+
+A session whose doorkeeper has ended cannot be reached by anybody: the engine was away when it
+was stopped, a hub was killed during a start, or it ended by itself.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+from pathlib import Path
+from typing import ClassVar
+
+from docker.errors import APIError
+
+from daas_model.errors import EngineProblem
+from daas_spawner.containers.engine import ContainerEngine, Listed
+from daas_spawner.session.processes import read_process
+
+#: The labels of a session's container: which hub's it is, and which session's.
+HUB, SESSION = "daas.hub", "daas.session"
+
+_log = logging.getLogger("jupyterhub.daas.engine")
+
+
+class Leftovers:
+    """What is left of one hub's sessions on one engine: see `of`."""
+
+    _made: ClassVar[dict[tuple[str, Path], "Leftovers"]] = {}
+
+    def __init__(self, engine: ContainerEngine, run_folder: Path) -> None:
+        self._engine = engine
+        self._run_folder = run_folder
+        self.label = {HUB: hashlib.sha256(str(run_folder).encode()).hexdigest()[:12]}
+        #: Sessions that begin or end just now: whoever does that removes them.
+        self.busy: set[str] = set()
+
+    @classmethod
+    def of(cls, engine: ContainerEngine, run_folder: Path) -> "Leftovers":
+        """Return the one for this engine and hub; its engine watches from now on."""
+        key = (engine.engine.address, run_folder)
+        if key not in cls._made or cls._made[key]._engine is not engine:
+            cls._made[key] = cls(engine, run_folder)
+        found = cls._made[key]
+        engine.watch(f"{HUB}={found.label[HUB]}", found.look)
+        return found
+
+    async def look(self, containers: list[Listed]) -> None:
+        """Remove those of *containers* that nobody keeps."""
+        for container in containers:
+            key = container["Labels"].get(SESSION, "")
+            if key in self.busy or await asyncio.to_thread(self._is_kept, key):
+                continue
+            _log.info("Removing what is left of session %s.", key)
+            with contextlib.suppress(APIError, EngineProblem):
+                await self._engine.call("remove_container", container["Id"], force=True, v=True)
+
+    def _is_kept(self, key: str) -> bool:
+        doorkeeper = read_process(self._run_folder / "sessions" / key / "pid")
+        return doorkeeper is not None and doorkeeper.alive

@@ -1,0 +1,102 @@
+"""A `SessionPlan` as the settings of one container. Pure: nothing is asked or started here.
+
+The names are docker-py's (`create_container`, `create_host_config`); what they mean is in the
+Engine API, https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Container
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from docker.types import LogConfig, Mount
+
+from daas_spawner.plan import PROPOSALS, SessionPlan
+
+#: Where our images have their programs.
+PROGRAMS = PurePosixPath("/opt/daas/env")
+#: A session that has been told to end is given so long before it is killed.
+STOP_SECONDS = 4
+
+_TMPFS = "rw,exec,nosuid,nodev,mode=1777"
+_SHORT_LOG = LogConfig(type=LogConfig.types.JSON, config={"max-size": "1m", "max-file": "1"})
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerSettings:
+    """What is created. *create* and *host* are the two halves of the engine's own settings."""
+
+    argv: tuple[str, ...]
+    environment: Mapping[str, str] = field(repr=False)
+    create: Mapping[str, Any]
+    host: Mapping[str, Any]
+    own_folders: tuple[str, ...]
+
+
+def render(
+    plan: SessionPlan, etc_folder: Path, network: str, labels: Mapping[str, str]
+) -> ContainerSettings:
+    """Return the container of *plan*.
+
+    *etc_folder* holds the session's own passwd and group; *own_folders* of the result must exist
+    in the person's home, because others are mounted over them.
+    """
+    account, home = plan.account, plan.mounts[0]
+    top = home.target / PROPOSALS
+    mounts = [_bind(mount.source, mount.target, mount.read_only) for mount in plan.mounts]
+    for name in ("passwd", "group", "nsswitch.conf"):
+        mounts.append(_bind(etc_folder / name, PurePosixPath("/etc") / name, read_only=True))
+    tmpfs = {"/tmp": _TMPFS, "/var/tmp": _TMPFS}  # noqa: S108  the container's own
+    own_folders = []
+    if any(mount.target.is_relative_to(top) for mount in plan.mounts[1:]):
+        own_folders.append(str(home.source / PROPOSALS))
+        # The frame round the proposals' folders; nothing can be written into it.
+        tmpfs[str(top)] = "ro,nosuid,nodev,mode=0755,size=1m"
+    for mount in plan.mounts[1:]:
+        if mount.target.parent == home.target:
+            own_folders.append(str(home.source / mount.target.name))
+    return ContainerSettings(
+        argv=plan.argv,
+        environment={**plan.environment, "DAAS_FOLDER": str(plan.folder)},
+        create={
+            "user": f"{account.uid}:{account.gid}",
+            "labels": dict(labels),
+            "working_dir": "/",
+            "stop_signal": "SIGTERM",
+        },
+        host={
+            **_confined(plan, network),
+            "mounts": mounts,
+            "tmpfs": tmpfs,
+            "group_add": [str(gid) for gid in sorted(set(account.groups.values()))],
+        },
+        own_folders=tuple(own_folders),
+    )
+
+
+def _confined(plan: SessionPlan, network: str) -> dict[str, Any]:
+    """What no configuration of the stock spawner may loosen."""
+    limits = plan.limits
+    return {
+        "auto_remove": False,  # its last words are read first
+        "cap_add": [],
+        "cap_drop": ["ALL"],
+        "init": True,
+        "ipc_mode": "private",
+        "log_config": _SHORT_LOG,
+        "mem_limit": limits.memory_bytes,
+        "memswap_limit": limits.memory_bytes,
+        "network_mode": network,
+        "pids_limit": limits.processes,
+        "port_bindings": {},
+        "privileged": False,
+        "publish_all_ports": False,
+        "read_only": not plan.app.writable_root,
+        "security_opt": ["no-new-privileges"],
+        "shm_size": limits.memory_bytes // 2,
+    }
+
+
+def _bind(source: PurePosixPath | Path, target: PurePosixPath, read_only: bool) -> Mount:
+    # Not the older `binds`: for those an engine makes a missing folder, as root.
+    return Mount(str(target), str(source), type="bind", read_only=read_only)
