@@ -226,7 +226,7 @@ def recipe(app: str, environment: Mapping[str, str]) -> int:
     engine = find_engine(environment)
     tag = f"{environment.get('DAAS_IMAGE_PREFIX', 'daas/')}{app}:{VERSION}"
     if engine.size_mb(tag) is None:
-        raise Trouble(f"There is no image {tag}: run make images IMAGES={app} first.")
+        raise Trouble(f"There is no image {tag} in {engine.name}: run make images IMAGES={app} first.")
     command = [engine.command, "run", *RECIPE_OPTIONS, "--volume", f"{folder}:/recipe:ro", tag]
     command += [str(RECIPE_WITHIN_S), "python3", "/recipe/run.py"]
     return subprocess.run(command, check=False).returncode
