@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyError as error:
         return _say(f"{error.args[0]} is not set.")
     except OSError as error:
-        return _say(f"{error.filename}: {error.strerror}")
+        return _say(f"{error.filename or argv[0]}: {error.strerror}")
 
 
 def _take_door() -> None:

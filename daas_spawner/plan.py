@@ -21,6 +21,8 @@ MOST_PROCESSES = 1024
 PROPOSALS = "Proposals"
 EXAMPLES = "Examples"
 APPS = PurePosixPath("/opt/daas/apps")
+#: Where our images have their programs.
+IMAGE_PROGRAMS = PurePosixPath("/opt/daas/env")
 HUB_FOLDER = PurePosixPath("/run/daas")
 #: The hub's API as a session sees it.
 HUB_INSIDE = "http+unix://%2Frun%2Fdaas%2Fhub.sock"

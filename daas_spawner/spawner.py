@@ -14,14 +14,22 @@ from jupyterhub.spawner import Spawner
 from traitlets import Unicode, default
 
 from daas_catalogue.facility import Facility
+from daas_model.engines import Engine
 from daas_model.errors import DaasError, NeedsProposal, ProposalNotFound
 from daas_model.launch import LaunchRequest
 from daas_model.people import Person
 from daas_model.proposals import Proposal
 from daas_spawner.backend import Backend, State
-from daas_spawner.local.backend import LocalBackend
+from daas_spawner.backends import Place, make_backend
 from daas_spawner.one_door import refusal, require_portal
-from daas_spawner.plan import HUB_INSIDE, Mount, SessionPlan, Surroundings, plan_session
+from daas_spawner.plan import (
+    HUB_INSIDE,
+    IMAGE_PROGRAMS,
+    Mount,
+    SessionPlan,
+    Surroundings,
+    plan_session,
+)
 
 #: The parts of the hub's environment that a session needs; the rest is the plan's.
 HUB_VARIABLES = "JUPYTERHUB_"
@@ -73,6 +81,14 @@ class DaasSpawner(Spawner):
         """,
     ).tag(config=True)
 
+    _backend: Backend | None = None
+    _engine: Engine | None = None
+
+    @default("start_timeout")
+    def _time_for_an_image(self) -> int:
+        # A back end gives up on an app by itself; an image may take longer to come.
+        return 900
+
     @default("hub_connect_url")
     def _hub_connect_url(self) -> str:
         return HUB_INSIDE
@@ -83,15 +99,26 @@ class DaasSpawner(Spawner):
         facility: Facility = Facility.instance(config=self.config)
         return facility
 
-    @cached_property
+    @property
     def backend(self) -> Backend:
-        """The engine's end of this session."""
-        return LocalBackend(
-            name=f"{self.user.name}/{self.name}",
+        """The engine's end of this session: chosen by its machine, kept while it lives."""
+        if self._backend is None:
+            request = LaunchRequest.parse(self.user_options)
+            machine = self.facility.machine(request.machine)
+            self._choose_backend(self.facility.engine_of(machine))
+        assert self._backend is not None
+        return self._backend
+
+    def _choose_backend(self, engine: Engine) -> None:
+        place = Place(
+            person=self.user.name,
+            session=self.name,
             run_folder=Path(self.run_folder),
             log_folder=Path(self.log_folder),
             base_url=self.server.base_url if self.server else "",
         )
+        self._engine = engine
+        self._backend = make_backend(engine, place, self.config, self.log)
 
     async def start(self) -> str:
         """Start the session that the portal asked for; return its address.
@@ -100,6 +127,7 @@ class DaasSpawner(Spawner):
         """
         try:
             require_portal(self.handler)
+            self._backend = None  # the options may name another machine than last time
             plan = await self.plan()
             url: str = await self.backend.start(plan)
         except DaasError as error:
@@ -110,8 +138,8 @@ class DaasSpawner(Spawner):
     async def plan(self) -> SessionPlan:
         """Return the plan for the options as they are now. Raises `DaasError`."""
         request = LaunchRequest.parse(self.user_options)
-        self.facility.app(request.app)
         machine = self.facility.machine(request.machine)
+        self.facility.check_machine(self.facility.app(request.app), machine)
         person = self._person()
         self.facility.check_proposals(person, request)
         proposals = await self.facility.catalogue.authorise(person, request.proposals)
@@ -148,11 +176,13 @@ class DaasSpawner(Spawner):
         hub["DAAS_HUB_VERSION"] = hub_version
         hub["DAAS_PORTAL_URL"] = self.portal_url
         hub["DAAS_DEMO_NOTICE"] = self.notice
+        hub_folder = PurePosixPath(self.backend.hub_folder)
+        here = self._engine is None or self._engine.kind == "local"
         environment = Path(self.session_environment)
         return Surroundings(
-            environment_folder=PurePosixPath(environment),
-            programs=program_mounts(environment),
-            hub_folder=PurePosixPath(self.backend.hub_folder),
+            environment_folder=PurePosixPath(environment) if here else IMAGE_PROGRAMS,
+            programs=program_mounts(environment) if here else (),
+            hub_folder=hub_folder,
             apps_folder=PurePosixPath(Path(self.facility.apps_folder).resolve()),
             examples=PurePosixPath(self.examples_folder) if self.examples_folder else None,
             hub=hub,
@@ -160,11 +190,12 @@ class DaasSpawner(Spawner):
 
     async def stop(self, now: bool = False) -> None:  # noqa: ARG002  the hub's signature
         """End the session; one that is gone already is no error."""
-        await self.backend.stop()
+        if self._backend is not None:
+            await self._backend.stop()
 
     async def poll(self) -> int | None:
         """Return None while the session runs, else 0."""
-        return None if self.backend.is_running() else 0
+        return None if self._backend is not None and self._backend.is_running() else 0
 
     def _ended(self) -> None:
         if not self._stop_pending:
@@ -180,12 +211,17 @@ class DaasSpawner(Spawner):
     def get_state(self) -> State:
         """Return what a restarted hub needs to find this session again."""
         state: State = super().get_state()
-        return {**state, "backend": "local", "session": self.backend.state()}
+        if self._backend is None or self._engine is None:
+            return state
+        return {**state, "engine": self._engine.name, "session": self._backend.state()}
 
     def load_state(self, state: State) -> None:
         """Find a session again after the hub was restarted."""
         super().load_state(state)
-        if state.get("session"):
+        # An engine that was taken out of the configuration has no sessions any more.
+        engine = self.facility.engines.get(state.get("engine", ""))
+        if engine is not None and state.get("session"):
+            self._choose_backend(engine)
             self.backend.restore(state["session"])
             if self.backend.is_running():
                 self.backend.watch(self._ended)
@@ -193,7 +229,7 @@ class DaasSpawner(Spawner):
     def clear_state(self) -> None:
         """Forget the session."""
         super().clear_state()
-        self.__dict__.pop("backend", None)
+        self._backend = self._engine = None
 
 
 def program_mounts(environment: Path) -> tuple[Mount, ...]:

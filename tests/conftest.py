@@ -21,8 +21,18 @@ from daas_demo.__main__ import run_folder
 
 REPOSITORY = Path(__file__).parents[1]
 
+#: The option of `make test-engines` with CI=true; tests/engines/conftest.py looks at it.
+EVERY_ENGINE = "--every-engine"
+
 #: Whom the demo lets in.
 PEOPLE = ("pi", "coproposer", "contact", "newcomer")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add what is asked for by `make test-engines`."""
+    parser.addoption(
+        EVERY_ENGINE, action="store_true", help="fail unless the tests ran on every engine"
+    )
 
 
 @dataclass(frozen=True, slots=True)

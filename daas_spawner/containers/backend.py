@@ -58,6 +58,7 @@ class ContainerBackend:
         image = await self._fetch(plan.app)
         settings = render(
             plan,
+            self._container.name,
             self._doorkeeper.folder / ETC,
             self._engine.engine.network,
             {**self._leftovers.label, SESSION: self._key},

@@ -13,8 +13,6 @@ from docker.types import LogConfig, Mount
 
 from daas_spawner.plan import PROPOSALS, SessionPlan
 
-#: Where our images have their programs.
-PROGRAMS = PurePosixPath("/opt/daas/env")
 #: A session that has been told to end is given so long before it is killed.
 STOP_SECONDS = 4
 
@@ -34,7 +32,7 @@ class ContainerSettings:
 
 
 def render(
-    plan: SessionPlan, etc_folder: Path, network: str, labels: Mapping[str, str]
+    plan: SessionPlan, hostname: str, etc_folder: Path, network: str, labels: Mapping[str, str]
 ) -> ContainerSettings:
     """Return the container of *plan*.
 
@@ -61,6 +59,7 @@ def render(
         create={
             "user": f"{account.uid}:{account.gid}",
             "labels": dict(labels),
+            "hostname": hostname,
             "working_dir": "/",
             "stop_signal": "SIGTERM",
         },

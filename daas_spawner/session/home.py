@@ -12,6 +12,8 @@ from typing import Any
 NO_HOME = "is no usable home"
 IN_THE_WAY = "is in the way"
 
+# Docker gives what it mounts there the folder's mode, and root as its owner.
+_MAKE = 'mkdir -p -- "$1" && test ! -L "$1" && chmod 0755 -- "$1"'
 _USABLE = "test -O . && test -w . && test -x ."
 
 
@@ -24,7 +26,7 @@ def prepare_home(home: str, own_folders: Sequence[str], account: Mapping[str, in
         raise OSError(0, NO_HOME, home)
     for path in own_folders:
         parent, name = os.path.split(path)
-        _as_person(account, parent, "mkdir", "-p", "--", name)
+        _as_person(account, parent, "/bin/sh", "-c", _MAKE, "make", name)
         if os.path.islink(path) or not os.path.isdir(path):
             raise OSError(0, IN_THE_WAY, path)
 

@@ -4,11 +4,9 @@ Used by `docker_here`, `podman_here` and `registry_here`.
 """
 
 import contextlib
-import ctypes
 import fcntl
 import os
 import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,9 +20,6 @@ CACHE = Path(
 )
 #: Emptied when the machine boots, as the engines expect of it; short enough for sockets.
 RUN = Path("/run/daas-test-engines")
-
-_LIBC = ctypes.CDLL(None)
-_PR_SET_PDEATHSIG = 1
 
 
 class NotHere(Exception):
@@ -58,13 +53,12 @@ class Daemon:
         """Start it and return once it is ready. Raises `NotHere` with its last words."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                self.argv,
+                ["setpriv", "--pdeathsig=TERM", "--", *self.argv],
                 env={"PATH": PATH, **self.environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=_end_with_parent,
             )
         until = time.monotonic() + seconds
         while not self.ready():
@@ -88,10 +82,6 @@ class Daemon:
     def last_words(self) -> str:
         """Return the end of its log, for whoever reads a failed test."""
         return self.log.read_text("utf-8", "replace")[-1500:]
-
-
-def _end_with_parent() -> None:
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 @contextlib.contextmanager

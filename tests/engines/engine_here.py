@@ -55,14 +55,14 @@ class EngineHere:
             found: list[dict[str, Any]] = client.containers(all=True)
             return found
 
-    def has_image(self, reference: str) -> bool:
-        """Tell whether an image is there."""
+    def image_id(self, reference: str) -> str:
+        """Return the id of an image, empty when it is not there."""
         with self.client() as client:
             try:
-                client.inspect_image(reference)
+                found: str = client.inspect_image(reference)["Id"]
             except docker.errors.ImageNotFound:
-                return False
-            return True
+                return ""
+            return found.removeprefix("sha256:")
 
     @contextlib.contextmanager
     def client(self) -> Any:

@@ -13,7 +13,7 @@ from pathlib import Path
 from jupyterhub.httpclient import JupyterHubHTTPClient, fetch
 
 from daas_spawner.local.backend import LocalBackend
-from tests.spawner.isolation import make_world
+from tests.engines.world import make_world
 
 
 async def main(top: Path, commands: list[str]) -> list[tuple[int, str]]:

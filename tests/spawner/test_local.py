@@ -1,4 +1,7 @@
-"""The local back end, for real: the isolation contract, and how sessions begin and end."""
+"""The local back end, for real: what of beginning and ending is its own.
+
+What every engine must do is tried in `tests/engines`.
+"""
 
 import asyncio
 import contextlib
@@ -17,10 +20,9 @@ from jupyterhub.httpclient import fetch
 from daas_model.errors import EngineProblem, StorageProblem
 from daas_spawner.local.backend import LocalBackend
 from daas_spawner.local.limits import hierarchies
-from daas_spawner.plan import SessionPlan
 from daas_spawner.session.processes import Process
 from daas_spawner.session.relay import MOST_CONNECTIONS
-from tests.spawner.isolation import IsolationContract, OpenSession, Session, World, make_world
+from tests.engines.world import World, make_world
 
 pytestmark = pytest.mark.isolation
 
@@ -40,31 +42,6 @@ async def backends(short_path: Path, http_client: None) -> AsyncIterator[list[Lo
     yield started
     for backend in started:
         await backend.stop()
-
-
-@pytest.fixture
-def open_session(short_path: Path, backends: list[LocalBackend]) -> OpenSession:
-    async def open_(plan: SessionPlan) -> Session:
-        backend = LocalBackend(
-            f"{plan.account.name}/probe-ours", short_path / "run", short_path / "logs", "/"
-        )
-        backends.append(backend)
-        url = await backend.start(plan)
-
-        async def run(command: str) -> tuple[int, str]:
-            answer = await fetch(url, method="POST", data=command.encode())
-            status, _, output = (await answer.text()).partition("\n")
-            return int(status), output
-
-        return Session(run, backend.stop)
-
-    return open_
-
-
-class TestLocal(IsolationContract):
-    @pytest.fixture
-    def open_session(self, open_session: OpenSession) -> OpenSession:
-        return open_session
 
 
 @pytest.fixture

@@ -1,0 +1,50 @@
+"""Which back end runs a session: chosen by the kind of its machine's engine."""
+
+from dataclasses import dataclass
+from logging import Logger
+from pathlib import Path
+
+from traitlets.config import Config
+
+from daas_model import __version__
+from daas_model.apps import App
+from daas_model.engines import Engine
+from daas_spawner.backend import Backend
+from daas_spawner.local.backend import LocalBackend
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What every back end of one session is told: whose it is, and where its files go.
+
+    *person* and *session* are the hub's names, *base_url* the path under which it is served.
+    """
+
+    person: str
+    session: str
+    run_folder: Path
+    log_folder: Path
+    base_url: str
+
+    @property
+    def name(self) -> str:
+        """Its name in this hub."""
+        return f"{self.person}/{self.session}"
+
+
+def make_backend(engine: Engine, place: Place, config: Config, log: Logger) -> Backend:
+    """Return the back end of the session at *place* on *engine*."""
+    paths = (place.name, place.run_folder, place.log_folder, place.base_url)
+    if engine.kind == "local":
+        return LocalBackend(*paths)
+    # docker-py is large; a hub that runs sessions on its own machine only needs none of it.
+    from daas_spawner.containers.backend import ContainerBackend  # noqa: PLC0415
+    from daas_spawner.containers.container import Container  # noqa: PLC0415
+    from daas_spawner.containers.engine import ContainerEngine  # noqa: PLC0415
+
+    container = Container(ContainerEngine.of(engine), place.person, place.session, config, log)
+    return ContainerBackend(*paths, container=container, fetch=_built_here)
+
+
+async def _built_here(app: App) -> str:
+    return f"daas/{app.name}:{__version__}"

@@ -1,0 +1,87 @@
+"""Sessions on any engine of the list, opened as the spawner opens them."""
+
+import asyncio
+import dataclasses
+from dataclasses import dataclass
+
+from jupyterhub.httpclient import fetch
+
+from daas_spawner.backend import Backend
+from daas_spawner.plan import SessionPlan
+from tests.engines.engine_here import EngineHere
+from tests.engines.engines import Kind
+from tests.engines.world import World
+
+#: An end is seen by the hub within this time, whatever the engine.
+SEEN_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A running session: try things in it, and end it."""
+
+    backend: Backend
+    url: str
+
+    async def run(self, command: str) -> tuple[int, str]:
+        """Run a command inside and return its exit status and what it said."""
+        answer = await fetch(self.url, method="POST", data=command.encode())
+        status, _, output = (await answer.text()).partition("\n")
+        return int(status), output
+
+    async def stop(self) -> None:
+        """End the session."""
+        await self.backend.stop()
+
+    async def seen_to_end(self) -> None:
+        """Return when the back end says that the session has ended; `watch` must say it."""
+        ended = asyncio.Event()
+        self.backend.watch(ended.set)
+        async with asyncio.timeout(SEEN_SECONDS):
+            await ended.wait()
+
+
+class Sessions:
+    """Opens sessions of a world on one engine, and ends them after the test."""
+
+    def __init__(self, kind: Kind, here: EngineHere | None, world: World) -> None:
+        self.kind = kind
+        self.here = here
+        self.world = world
+        self._opened: list[Backend] = []
+
+    async def open(self, person: str, *proposals: str) -> Session:
+        """Open the probe for *person*, as the spawner does."""
+        backend = self.backend(person)
+        return Session(backend, await self.start(backend, person, *proposals))
+
+    async def start(self, backend: Backend, person: str, *proposals: str) -> str:
+        """Start a session on a back end; return its URL."""
+        return await backend.start(self.plan(backend, person, *proposals))
+
+    def plan(
+        self, backend: Backend, person: str, *proposals: str, command: str = ""
+    ) -> SessionPlan:
+        """Return the plan of a session of *person*; it runs the probe, or *command* instead."""
+        plan = self.world.plan(
+            person, *proposals, hub=backend.hub_folder, environment=self.kind.environment
+        )
+        return dataclasses.replace(plan, argv=(command,)) if command else plan
+
+    def backend(self, person: str) -> Backend:
+        """Return a back end of the session of *person*; each is one more object for it."""
+        backend = self.kind.backend(self.here, f"{person}/probe-ours", self.world.top)
+        self._opened.append(backend)
+        return backend
+
+    def left(self) -> list[str]:
+        """Return what there still is of the sessions: folders, and what the engine has."""
+        folders = [backend.hub_folder.parent for backend in self._opened]
+        left = [str(folder) for folder in folders if folder.exists()]
+        return left + self.kind.left(self.here, folders)
+
+    async def close(self) -> None:
+        """End every session."""
+        for backend in self._opened:
+            await backend.stop()
+        await self.kind.close(self.here)
