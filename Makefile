@@ -17,11 +17,15 @@ RUN_PACKAGES = python3-venv python3-dev g++ bubblewrap tigervnc-standalone-serve
 TEST_PACKAGES = chromium xdotool slapd ldap-utils libnss-wrapper libpam-wrapper nginx postgresql xmlsec1 \
 	default-jre-headless maven unzip
 
-REQUIREMENTS = $(wildcard images/*/requirements.txt)
+# Apps that are in images only keep out of the environment that the others share.
+IN_IMAGES_ONLY = $(dir $(shell grep -ls '^image_only: true' images/*/app.yaml))
+REQUIREMENTS = $(filter-out $(addsuffix requirements.txt,$(IN_IMAGES_ONLY)),$(wildcard images/*/requirements.txt))
+# CrystFEL is compiled for an hour from sources that not every machine can reach: by name only.
+IMAGES ?= $(filter-out crystfel,$(notdir $(patsubst %/Dockerfile,%,$(wildcard images/*/Dockerfile))))
 SOURCES = $(shell find daas_desktop -name '*.py' -o -path '*/page/*')
 PIP = tools/pip.sh
 
-.PHONY: demo test bench attack-table lint packages test-packages keycloak keycloak-begins clean
+.PHONY: demo test bench attack-table images recipe lint packages test-packages keycloak keycloak-begins clean
 
 demo: .node/ready .session-env/ready ## serve the demo at http://127.0.0.1:$(PORT)
 	@exec .venv/bin/python -m daas_demo --port $(PORT)
@@ -40,6 +44,12 @@ bench: .node/ready .session-env/ready test-packages ## the figures of docs/expla
 
 attack-table: .node/ready .session-env/ready test-packages ## the attacks on a login, on ours and on OAuthenticator's own
 	@.venv/bin/python tools/attack_table.py
+
+images: .node/ready ## build the images of the apps; IMAGES="desktop pymca" builds these only
+	@$(PYTHON) tools/images.py build $(IMAGES)
+
+recipe: ## run an app's recipe in its image, shut in as a session is: APP=pymca
+	@$(PYTHON) tools/images.py recipe $(APP)
 
 packages: ## Debian's packages that sessions need
 	@PACKAGES="$(RUN_PACKAGES)" sh tools/packages.sh

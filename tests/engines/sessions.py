@@ -2,11 +2,14 @@
 
 import asyncio
 import dataclasses
+import logging
 from dataclasses import dataclass
 
 from jupyterhub.httpclient import fetch
+from traitlets.config import Config
 
 from daas_spawner.backend import Backend
+from daas_spawner.backends import Place, make_backend
 from daas_spawner.plan import SessionPlan
 from tests.engines.engine_here import EngineHere
 from tests.engines.engines import Kind
@@ -14,6 +17,9 @@ from tests.engines.world import World
 
 #: An end is seen by the hub within this time, whatever the engine.
 SEEN_SECONDS = 10.0
+
+
+_LOG = logging.getLogger("daas.test")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +76,9 @@ class Sessions:
 
     def backend(self, person: str) -> Backend:
         """Return a back end of the session of *person*; each is one more object for it."""
-        backend = self.kind.backend(self.here, f"{person}/probe-ours", self.world.top)
+        top = self.world.top
+        place = Place(person, "probe-ours", top / "run", top / "logs", "/")
+        backend = make_backend(self.kind.engine(self.here), place, Config(), _LOG)
         self._opened.append(backend)
         return backend
 

@@ -12,6 +12,8 @@ from tests.engines.world import OURS, THEIRS, UIDS, needs_root
 
 pytestmark = pytest.mark.isolation
 RAW = "~/Proposals/ours/raw"
+#: An image may bring an empty home of its own.
+IMAGE_USER = "daas"
 PROCESSED = "~/Proposals/ours/processed"
 
 
@@ -100,7 +102,8 @@ async def test_without_a_proposal_there_is_no_proposals_folder(sessions: Session
 async def test_other_peoples_homes_do_not_exist(sessions: Sessions) -> None:
     """X3."""
     session = await sessions.open("coproposer", "ours")
-    assert await session.run("ls /home") == (0, "coproposer\n")
+    homes = (await session.run("ls /home"))[1].split()
+    assert set(homes) - {IMAGE_USER} == {"coproposer"}
     assert await session.run("cat ~/diary.txt") == (0, "diary of coproposer")
     assert "diary of pi" not in (await session.run("cat /home/*/diary.txt ~pi/diary.txt"))[1]
 
