@@ -30,10 +30,7 @@ from daas_command.checks.storage import storage_findings
 from daas_command.configuration import authenticator, become_hub, load, secrets_in
 from daas_model.errors import BadRequest, DaasError
 
-#: A heading, and what is examined under it.
-Subject = tuple[str, Findings]
 _LARGEST_SAMPLE = 256 * 1024
-_SHORTEST_SECRET = 5  # what is shorter is a part of our own words
 
 
 def add_to(commands: Any) -> None:
@@ -66,17 +63,7 @@ def check(wanted: argparse.Namespace) -> int:
     except DaasError as error:
         print(printer.safe(f"{error.message} {error.action}"), file=sys.stderr)
         return 2
-    return _on_a_loop(_run(_subjects(wanted, config, app, hub, providers, sample), printer))
-
-
-def _on_a_loop(work: Coroutine[Any, Any, int]) -> int:
-    """Return what *work* returns; `asyncio.run` would wait for threads, and some may hang."""
-    loop = asyncio.new_event_loop()
-    try:
-        return loop.run_until_complete(work)
-    finally:
-        loop.run_until_complete(loop.shutdown_asyncgens())
-        loop.close()
+    return on_a_loop(examine(_subjects(wanted, config, app, hub, providers, sample), printer))
 
 
 def hubs_settings(config: Config) -> JupyterHub:
@@ -150,52 +137,3 @@ def _subjects(
 async def _one(problem: DaasError | TraitError) -> Findings:
     error = problem if isinstance(problem, DaasError) else BadRequest(f"{problem}.", "Mend it.")
     yield refused("Facility", error, error.action)
-
-
-async def _run(subjects: Iterable[Subject], printer: "Printer") -> int:
-    """Examine all *subjects* at once, print each when those before it are printed."""
-    running = [(title, asyncio.ensure_future(examined(subject))) for title, subject in subjects]
-    found: list[Finding] = []
-    for title, task in running:
-        findings = await task
-        found += findings
-        printer.tell(title, findings)
-    print(summary(found))
-    return 1 if any(finding.state is State.WRONG for finding in found) else 0
-
-
-class Printer:
-    """Prints findings, each on one line, and no secret of the configuration."""
-
-    def __init__(self, quiet: bool) -> None:
-        self._quiet = quiet
-        self._hidden: set[str] = set()
-
-    def hide(self, secrets: Iterable[str]) -> None:
-        """Never print one of *secrets*."""
-        self._hidden |= {secret for secret in secrets if len(secret) >= _SHORTEST_SECRET}
-
-    def safe(self, text: str) -> str:
-        """Return *text* on one line, without secrets."""
-        for secret in self._hidden:
-            text = text.replace(secret, "…")
-        return shown(text)
-
-    def tell(self, title: str, findings: Iterable[Finding]) -> None:
-        """Print *findings* below *title*."""
-        told = [f for f in findings if not self._quiet or f.state is not State.OK]
-        if told:
-            print("\n".join([shown(title), *map(self.line, told)]), flush=True)
-
-    def line(self, finding: Finding) -> str:
-        """Return *finding* as one line."""
-        what, said, mend = map(self.safe, (finding.what, finding.said, finding.mend))
-        return f"  {finding.state:<7}  {what}: {said.rstrip('.')}" + (f". → {mend}" if mend else "")
-
-
-def summary(found: list[Finding]) -> str:
-    """Return the last line."""
-    well, odd, bad = (
-        sum(f.state is state for f in found) for state in (State.OK, State.WARNING, State.WRONG)
-    )
-    return f"{well} ok, {odd} to look at, {bad} wrong." if odd or bad else f"All is well ({well})."

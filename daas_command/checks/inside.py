@@ -35,11 +35,6 @@ def look(order: dict[str, Any]) -> None:
         writes_root=_writes("/daas-check") or _writes("/usr/daas-check"),
         writes_home=_writes(order["home"] + "/daas-check"),
         way=_unix(order["way"]),
-        devices=sorted(
-            line.split(":")[0].strip()
-            for line in Path("/proc/net/dev").read_text("utf-8").splitlines()
-            if ":" in line
-        ),
         programs={name: shutil.which(name) or "" for name in order["programs"]},
     )
     if order["limits"]:
@@ -135,6 +130,9 @@ async def _connect(order: dict[str, Any]) -> None:
 
 
 async def _answers(host: str, port: int) -> bool:
+    if host.startswith("fe80:") and "%" not in host:
+        # Such an address needs its link: whichever there is.
+        return any([await _answers(f"{host}%{name}", port) for name in _devices() if name != "lo"])
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
             _, writer = await asyncio.open_connection(host, port)
@@ -142,6 +140,11 @@ async def _answers(host: str, port: int) -> bool:
         return False
     writer.close()
     return True
+
+
+def _devices() -> list[str]:
+    lines = Path("/proc/net/dev").read_text("utf-8").splitlines()
+    return [line.split(":")[0].strip() for line in lines if ":" in line]
 
 
 async def _is_known(name: str) -> bool:
@@ -155,9 +158,12 @@ async def _is_known(name: str) -> bool:
 
 def serve(order: dict[str, Any]) -> None:
     """Listen on *port* for a while; tell this container's own addresses."""
-    listener = socket.create_server(
-        ("::", order["port"]), family=socket.AF_INET6, dualstack_ipv6=True
-    ) if socket.has_dualstack_ipv6() else socket.create_server(("0.0.0.0", order["port"]))  # noqa: S104
+    try:
+        listener = socket.create_server(
+            ("::", order["port"]), family=socket.AF_INET6, dualstack_ipv6=True
+        )
+    except (OSError, ValueError):
+        listener = socket.create_server(("0.0.0.0", order["port"]))  # noqa: S104  the container's
     with listener:
         tell(addresses=_addresses())
         time.sleep(order["seconds"])
@@ -168,10 +174,9 @@ def _addresses() -> list[str]:
     found = []
     with contextlib.suppress(OSError):
         for line in Path("/proc/net/if_inet6").read_text("utf-8").splitlines():
-            digits, _, _, scope, _, device = line.split()
+            digits, *_, device = line.split()
             if device != "lo":
-                address = socket.inet_ntop(socket.AF_INET6, bytes.fromhex(digits))
-                found.append(f"{address}%{device}" if scope == "20" else address)
+                found.append(socket.inet_ntop(socket.AF_INET6, bytes.fromhex(digits)))
     return found
 
 
