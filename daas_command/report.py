@@ -36,19 +36,20 @@ def on_a_loop(work: Coroutine[Any, Any, int]) -> int:
         loop.close()
 
 
-async def examine(subjects: Iterable[Subject], printer: "Printer") -> int:
-    """Examine all *subjects* at once, print each when those before it are printed."""
-    running = [
-        (subject.title, asyncio.ensure_future(examined(subject.findings, subject.seconds)))
-        for subject in subjects
-    ]
+async def examine(subjects: Iterable[Subject], printer: "Printer", at_once: bool = True) -> int:
+    """Examine all *subjects*, print each when those before it are printed."""
+    begun = ((subject.title, _begin(subject)) for subject in subjects)
     found: list[Finding] = []
-    for title, task in running:
+    for title, task in list(begun) if at_once else begun:
         findings = await task
         found += findings
         printer.tell(title, findings)
     print(summary(found))
     return 1 if any(finding.state is State.WRONG for finding in found) else 0
+
+
+def _begin(subject: Subject) -> asyncio.Future[list[Finding]]:
+    return asyncio.ensure_future(examined(subject.findings, subject.seconds))
 
 
 class Printer:

@@ -160,7 +160,9 @@ def storage(info: Mapping[str, Any]) -> Iterator[Finding]:
     what, driver = "storage", str(info.get("Driver", "unknown"))
     if driver == "vfs":
         said = "vfs copies a whole image for each session: starts take long and fill the disk"
-        yield warning(what, said, "Have overlay2 (Docker) or overlay (Podman); see the engine's log.")
+        yield warning(
+            what, said, "Have overlay2 (Docker) or overlay (Podman); see the engine's log."
+        )
     else:
         yield ok(what, f"driver {driver}")
     folder = str(info.get("DockerRootDir", ""))

@@ -48,7 +48,7 @@ _ALL_IDS = ["0", "0", "4294967295"]
 
 def tell(**found: object) -> None:
     """Print one line of what was found."""
-    print(json.dumps(found), flush=True)  # noqa: T201  the trial's answer
+    print(json.dumps(found), flush=True)
 
 
 def _writes(place: str) -> bool:

@@ -191,7 +191,7 @@ def _furnish(trials_: Trials, way: socket.socket) -> None:
     home, etc = trials_.folder / "home", trials_.folder / "etc"
     for place in (home, etc):
         place.mkdir()
-    home.chmod(0o777)  # noqa: S103  below a folder that is closed to others
+    home.chmod(0o777)
     for path, text in people_files(trials_._account, HOME, with_root=True).items():
         (etc / PurePosixPath(path).name).write_text(text)
         (etc / PurePosixPath(path).name).chmod(0o644)
