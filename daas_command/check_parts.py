@@ -38,12 +38,11 @@ def add_to(parser: argparse.ArgumentParser) -> None:
     parts = parser.add_subparsers(metavar="PART", title="parts, each by itself")
     words = "try what sessions in containers may do, and whether their network is closed"
     engine = parts.add_parser("engine", help=words, description=words)
-    engine.add_argument(
-        "engine", nargs="?", metavar="NAME", help="this one of engines_offered only"
-    )
-    some = {"action": "append", "default": [], "metavar": "HOST:PORT"}
-    engine.add_argument("--allowed", help="what sessions must reach; may be repeated", **some)
-    engine.add_argument("--forbidden", help="what they must not reach; may be repeated", **some)
+    engine.add_argument("engine", nargs="?", metavar="NAME", help="only this engine")
+    for way, words in (("allowed", "what sessions must reach"), ("forbidden", "and must not")):
+        engine.add_argument(
+            f"--{way}", action="append", default=[], metavar="HOST:PORT", help=f"{words}; repeat it"
+        )
     engine.set_defaults(run=check_engines)
     words = "examine apps' folders, and their images where they are built"
     apps = parts.add_parser("apps", help=words, description=words)
@@ -53,8 +52,12 @@ def add_to(parser: argparse.ArgumentParser) -> None:
     apps.add_argument("--recipe", action="store_true", help="also run each recipe in its image")
     apps.set_defaults(run=check_apps)
     for part in (engine, apps):
-        quiet = {"action": "store_true", "default": argparse.SUPPRESS}
-        part.add_argument("--quiet", help="do not print what is well", **quiet)
+        part.add_argument(
+            "--quiet",
+            action="store_true",
+            default=argparse.SUPPRESS,
+            help="do not print what is well",
+        )
 
 
 def engine_subjects(
@@ -149,9 +152,15 @@ async def _app(folder: Path, looked: _Looked) -> Findings:
     async with trials(looked.engine, looked.config, run_folder) as trying:
         async for finding in app_image_findings(trying, app, image):
             yield finding
-        if looked.recipe:
-            async for finding in recipe_findings(trying, app, image, folder):
+        recipe = await aside(_recipe_of, folder) if looked.recipe else None
+        if recipe is not None:
+            async for finding in recipe_findings(trying, app, image, recipe):
                 yield finding
+
+
+def _recipe_of(folder: Path) -> Path | None:
+    recipe = folder.resolve() / "recipe"
+    return recipe if (recipe / "run.py").is_file() else None
 
 
 def _engine(wanted: str | None, facility: Facility | None) -> Engine | None:

@@ -103,11 +103,9 @@ async def _inside(trying: Trials, app: App, image: str) -> Finding:
 
 
 async def recipe_findings(trying: Trials, app: App, image: str, folder: Path) -> Findings:
-    """Run the app's recipe as a session would: any user, no network, a read-only root."""
+    """Run the recipe in *folder* as a session would: any user, no network, a read-only root."""
     what = "recipe"
-    if not (folder / "recipe" / "run.py").is_file():
-        return
-    mount = Mount(PurePosixPath(folder.resolve() / "recipe"), _RECIPE, read_only=True)
+    mount = Mount(PurePosixPath(folder), _RECIPE, read_only=True)
     argv = ("timeout", _RECIPE_SECONDS, "python3", f"{_RECIPE}/run.py")
     trial = Trial(image, writable_root=app.writable_root, limits=_RECIPE_LIMITS, mounts=(mount,))
     try:

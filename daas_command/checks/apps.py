@@ -26,9 +26,7 @@ def app_folders(folder: Path) -> list[Path]:
         return [folder]
     found = sorted(file.parent for file in folder.glob("*/app.yaml"))
     if not found:
-        raise BadRequest(
-            f"There is no app.yaml in {folder}, nor one folder below.", f"See {FORMAT}."
-        )
+        raise BadRequest(f"There is no app.yaml in {folder} or one below.", f"See {FORMAT}.")
     return found
 
 
@@ -56,14 +54,10 @@ def folder_findings(folder: Path, app: App) -> Iterator[Finding]:
         mend = "Add one that begins with FROM ${PREFIX}base:${VERSION}, or take image_only out."
         yield wrong("Dockerfile", "is missing, and the app runs in containers only", mend)
     else:
-        yield warning(
-            "Dockerfile", "is missing: the app has no image", "See docs/how-to/add-an-app.md."
-        )
+        yield warning("Dockerfile", "is missing: the app has no image", f"Add one; see {FORMAT}.")
     if not (folder / "recipe" / "run.py").is_file():
         said = "is missing: nothing proves that the program works"
-        yield warning(
-            "recipe/run.py", said, "Add a small data set and an unattended run with a number."
-        )
+        yield warning("recipe/run.py", said, "Add an unattended run that checks a number.")
 
 
 def icon(file: Path) -> Finding:

@@ -1,4 +1,4 @@
-"""What a Dockerfile of an app says, and what of it the portal cannot use. Pure: a text in, findings out.
+"""What of an app's Dockerfile the portal cannot use. Pure: a text in, findings out.
 
 Read as https://docs.docker.com/reference/dockerfile/ describes it, as far as the rules need it.
 Called by `apps`.
@@ -29,7 +29,9 @@ _INSIDE = re.compile(
 _UNSAFE = re.compile(
     r"--trusted-host|--insecure\b|curl\s+(-\w*k\b)|--no-check-certificate|--allow-unauth"
 )
-_AS_SECRET = "Give it as a build secret: RUN --mount=type=secret,id=ca … (make images, DAAS_CA)."
+_APT = re.compile(r"\bapt(-get)?\s.*\binstall\b", re.DOTALL)
+_PIP = re.compile(r"\bpip3?\b.*\binstall\b", re.DOTALL)
+_BUILD_SECRET = "Give it as a build secret: RUN --mount=type=secret,id=ca … (make images, DAAS_CA)."  # noqa: S105  words
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +160,10 @@ def _ends(what: str, stage: Stage) -> Iterator[Finding]:
 def _secrets(what: str, instructions: list[Instruction]) -> Iterator[Finding]:
     for one in instructions:
         if said := _secret_in(one):
-            yield wrong(what, f"line {one.line}: {said}", _AS_SECRET)
+            yield wrong(what, f"line {one.line}: {said}", _BUILD_SECRET)
         elif one.name == "RUN" and _UNSAFE.search(one.words):
             said = f"line {one.line}: takes programs without looking whose they are"
-            yield wrong(what, said, _AS_SECRET)
+            yield wrong(what, said, _BUILD_SECRET)
 
 
 def _secret_in(one: Instruction) -> str:
@@ -184,12 +186,12 @@ def _secret_in(one: Instruction) -> str:
 
 def _leavings(what: str, stage: Stage) -> Iterator[Finding]:
     for one in stage.instructions:
-        installs = re.search(r"apt(-get)?\s.*\binstall\b", one.words, re.DOTALL)
-        if one.name == "RUN" and installs and "/apt/lists" not in one.words:
-            if "type=cache" not in one.words:
-                said = f"line {one.line}: the package lists stay in the image"
-                yield warning(what, said, "Add in the same line: && rm -rf /var/lib/apt/lists/*")
-        if one.name == "RUN" and re.search(r"\bpip3?\b.*\binstall\b", one.words, re.DOTALL):
-            if "--no-cache-dir" not in one.words and "type=cache" not in one.words:
-                said = f"line {one.line}: pip's cache stays in the image"
-                yield warning(what, said, "Add --no-cache-dir.")
+        if one.name != "RUN" or "type=cache" in one.words:
+            continue
+        installs = _APT.search(one.words)
+        if installs and "/apt/lists" not in one.words:
+            said = f"line {one.line}: the package lists stay in the image"
+            yield warning(what, said, "Add in the same line: && rm -rf /var/lib/apt/lists/*")
+        if _PIP.search(one.words) and "--no-cache-dir" not in one.words:
+            said = f"line {one.line}: pip's cache stays in the image"
+            yield warning(what, said, "Add --no-cache-dir.")
