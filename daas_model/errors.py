@@ -160,6 +160,14 @@ class EngineProblem(DaasError):
     default_action = "Your data is not affected. Tell your facility's support the code."
 
 
+class ImageProblem(DaasError):
+    """An app's image cannot be had, or is not made for this portal."""
+
+    code = "DAAS-IMAGE"
+    status = 503
+    default_action = "Your data is not affected. Tell your facility's support the code."
+
+
 class HubUnavailable(DaasError):
     """The hub does not answer the portal."""
 

@@ -235,8 +235,9 @@ class DaasSpawner(Spawner):
 
     def _ended(self) -> None:
         if not self._stop_pending:
-            self.log.info("Session %s ended by itself or from outside.", self._log_name)
-            self._say(states.ENDED)
+            why = self.backend.ending()
+            self.log.info("Session %s ended by itself or from outside. %s", self._log_name, why)
+            self._say(f"It ended. {why} Your files are kept." if why else states.ENDED)
             self._telling = asyncio.ensure_future(self._tell_hub())
 
     async def _tell_hub(self) -> None:

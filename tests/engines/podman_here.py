@@ -35,6 +35,12 @@ driver = "overlay"
 graphroot = "{data}/data"
 runroot = "{run}/run"
 """
+#: As Docker Engine has it by itself: a registry on loopback needs no TLS.
+REGISTRIES_CONF = """\
+[[registry]]
+location = "127.0.0.1"
+insecure = true
+"""
 GROUP = "libpod_parent"
 
 
@@ -69,9 +75,12 @@ def _configure(data: Path, run: Path) -> dict[str, str]:
             run=run,
         )
     )
+    registries = run / "registries.conf"
+    registries.write_text(REGISTRIES_CONF)
     storage.write_text(STORAGE_CONF.format(data=data, run=run))
     return {
         "CONTAINERS_CONF": str(containers),
+        "CONTAINERS_REGISTRIES_CONF": str(registries),
         "CONTAINERS_STORAGE_CONF": str(storage),
         "HOME": "/root",
         "TMPDIR": "/var/tmp",

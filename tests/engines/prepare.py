@@ -35,7 +35,7 @@ def main() -> int:
             with podman_here() as podman:
                 copy(docker, podman)
     except (NotHere, subprocess.CalledProcessError) as error:
-        print(f"The engines could not all be prepared: {error}", flush=True)  # noqa: T201
+        print(f"The engines could not all be prepared: {error}", flush=True)
         return 1
     return 0
 
@@ -66,7 +66,7 @@ def copy(docker: EngineHere, podman: EngineHere) -> None:
         call(podman, "podman", "image", "prune", "--force")
         saved.wait()
     seconds = time.monotonic() - started
-    print(f"{len(missing)} images copied to Podman in {seconds:.0f} s", flush=True)  # noqa: T201
+    print(f"{len(missing)} images copied to Podman in {seconds:.0f} s", flush=True)
 
 
 def call(engine: EngineHere, *argv: str, stdin: object = None, **environment: str) -> None:
