@@ -6,7 +6,7 @@ from pathlib import Path
 
 from daas_demo.__main__ import hub_environment, make_private, run_folder, start_hub, wait_ready
 from daas_demo.prepare import prepare
-from tests.conftest import REPOSITORY, Demo, free_port
+from tests.conftest import REPOSITORY, Demo
 
 SETTINGS = """
 c = get_config()
