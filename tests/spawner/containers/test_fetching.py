@@ -58,6 +58,15 @@ def small_disk() -> Iterator[Path]:
         folder.rmdir()
 
 
+@contextlib.contextmanager
+def connections_dropped() -> Iterator[None]:
+    """docker-py leaves a connection that failed, or that nobody closed, to be collected."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        yield
+        gc.collect()
+
+
 @pytest.fixture(scope="module", params=KINDS)
 def here(request: pytest.FixtureRequest) -> Iterator[EngineHere]:
     with contextlib.ExitStack() as stack:
@@ -67,7 +76,8 @@ def here(request: pytest.FixtureRequest) -> Iterator[EngineHere]:
             disk = stack.enter_context(small_disk())
             patch.setattr(daemons, "CACHE", disk / "kept")
             patch.setattr(daemons, "RUN", disk / "run")
-            engine = stack.enter_context(KINDS[request.param]())
+            with connections_dropped():
+                engine = stack.enter_context(KINDS[request.param]())
         except NotHere as reason:
             said = f"the engine {request.param} was not run: {reason}"
             pytest.fail(said) if request.config.getoption(EVERY_ENGINE) else pytest.skip(said)
@@ -128,19 +138,13 @@ async def site(here: EngineHere, narrow: Narrow) -> AsyncIterator[Site]:
     made = Site(here, engine, narrow.host)
     made.configure()
     yield made
-    await engine.close()
-    drop_clients(engine)
+    # A hub has its engine for life: nothing else closes its threads' connections.
+    with connections_dropped():
+        await engine.close()
+        engine._threads.shutdown(wait=True)
     with here.client() as client:
         for image in client.images():
             client.remove_image(image["Id"], force=True)
-
-
-def drop_clients(engine: ContainerEngine) -> None:
-    """A hub has its engine for life, so that nothing else closes its threads' connections."""
-    engine._threads.shutdown(wait=True)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
 
 
 async def until(condition: Callable[[], object], seconds: float = 30) -> None:
