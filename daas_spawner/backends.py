@@ -6,8 +6,6 @@ from pathlib import Path
 
 from traitlets.config import Config
 
-from daas_model import __version__
-from daas_model.apps import App
 from daas_model.engines import Engine
 from daas_spawner.backend import Backend
 from daas_spawner.local.backend import LocalBackend
@@ -41,10 +39,10 @@ def make_backend(engine: Engine, place: Place, config: Config, log: Logger) -> B
     from daas_spawner.containers.backend import ContainerBackend  # noqa: PLC0415
     from daas_spawner.containers.container import Container  # noqa: PLC0415
     from daas_spawner.containers.engine import ContainerEngine  # noqa: PLC0415
+    from daas_spawner.containers.fetching import Fetches  # noqa: PLC0415
+    from daas_spawner.containers.images import ContainerImages  # noqa: PLC0415
 
-    container = Container(ContainerEngine.of(engine), place.person, place.session, config, log)
-    return ContainerBackend(*paths, container=container, fetch=_built_here)
-
-
-async def _built_here(app: App) -> str:
-    return f"daas/{app.name}:{__version__}"
+    shared = ContainerEngine.of(engine)
+    fetches = Fetches.of(shared, ContainerImages(config=config))
+    container = Container(shared, place.person, place.session, config, log)
+    return ContainerBackend(*paths, container=container, fetch=fetches.ensure)

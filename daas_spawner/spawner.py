@@ -199,7 +199,8 @@ class DaasSpawner(Spawner):
 
     def _ended(self) -> None:
         if not self._stop_pending:
-            self.log.info("Session %s ended by itself or from outside.", self._log_name)
+            why = f" {self.backend.ending()}".rstrip()
+            self.log.info("Session %s ended by itself or from outside.%s", self._log_name, why)
             self._telling = asyncio.ensure_future(self._tell_hub())
 
     async def _tell_hub(self) -> None:

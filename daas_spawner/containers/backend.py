@@ -7,6 +7,7 @@ watch only, which also lets `leftovers.py` remove what nobody keeps any more.
 import asyncio
 import contextlib
 import os
+import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from docker.errors import APIError
 
 from daas_model.apps import App
 from daas_model.errors import EngineProblem
-from daas_spawner.backend import State
+from daas_spawner.backend import OUT_OF_MEMORY, State
 from daas_spawner.containers.container import Container
 from daas_spawner.containers.leftovers import SESSION, Leftovers
 from daas_spawner.containers.refusals import refusal_of
@@ -23,8 +24,13 @@ from daas_spawner.plan import SessionPlan
 from daas_spawner.session.doorkeeper import ETC
 from daas_spawner.session.etc import people_files
 from daas_spawner.session.keeper import Keeper, key_of
+from daas_spawner.session.last_word import MEMORY
 
 LAST_LINES = 50
+#: So long the engine is asked why a session has ended, before the hub is told that it has.
+LEARN_SECONDS = 3.0
+#: What a first process returns for a program that was killed.
+KILLED = 128 + signal.SIGKILL
 
 #: Returns the image to run an app from, once the engine has it. Raises `DaasError`.
 Fetch = Callable[[App], Awaitable[str]]
@@ -44,6 +50,7 @@ class ContainerBackend:
         fetch: Fetch,
     ) -> None:
         self._key = key_of(run_folder, name)
+        self._ending = ""
         self._container = container
         self._engine = container.engine
         self._fetch = fetch
@@ -117,7 +124,34 @@ class ContainerBackend:
 
     def watch(self, ended: Callable[[], None]) -> None:
         """Call *ended* when the session ends; see `daas_spawner.backend.Backend`."""
-        self._doorkeeper.watch(ended)
+
+        def gone() -> None:
+            # Before what is left of it is removed.
+            self._leftovers.busy.add(self._key)
+            self._learning = asyncio.ensure_future(self._learn_why(ended))
+
+        self._doorkeeper.watch(gone)
+
+    async def _learn_why(self, ended: Callable[[], None]) -> None:
+        """Ask the engine why the session has ended, and keep its last words."""
+        try:
+            with contextlib.suppress(APIError, EngineProblem, TimeoutError):
+                async with asyncio.timeout(LEARN_SECONDS):
+                    await self._engine.call("wait", self._container.object_id)
+                    found = await self._engine.call("inspect_container", self._container.object_id)
+                    # What was killed must be the session's own program, not one that it ran.
+                    # Podman 4 does not tell why; the doorkeeper has looked.
+                    if found["State"]["ExitCode"] == KILLED:
+                        memory = self._doorkeeper.last_word == MEMORY
+                        self._ending = OUT_OF_MEMORY if memory else ""
+                    await self._keep_last_words()
+        finally:
+            self._leftovers.busy.discard(self._key)
+            ended()
+
+    def ending(self) -> str:
+        """Return why the session ended; see `daas_spawner.backend.Backend`."""
+        return self._ending
 
     async def stop(self) -> None:
         """End the session; see `daas_spawner.backend.Backend`."""

@@ -9,19 +9,13 @@ from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
 
 import pytest
-from traitlets.config import Config
 
 import daas_model
-from daas_model.apps import App
 from daas_model.engines import Engine
-from daas_spawner.backend import Backend
-from daas_spawner.containers.backend import ContainerBackend
-from daas_spawner.containers.container import Container
 from daas_spawner.containers.engine import ContainerEngine
 from daas_spawner.containers.leftovers import SESSION
-from daas_spawner.containers.rendering import PROGRAMS
-from daas_spawner.local.backend import LocalBackend
 from daas_spawner.local.limits import hierarchies
+from daas_spawner.plan import IMAGE_PROGRAMS
 from tests.engines.daemons import NotHere
 from tests.engines.docker_here import docker_here
 from tests.engines.engine_here import EngineHere
@@ -44,9 +38,9 @@ class Kind:
         """Run the engine, if it is one that runs. Raises `NotHere`."""
         yield None
 
-    def backend(self, _here: EngineHere | None, name: str, top: Path) -> Backend:
-        """Return the back end of session *name*, with run and log folders below *top*."""
-        return LocalBackend(name, top / "run", top / "logs", "/")
+    def engine(self, _here: EngineHere | None) -> Engine:
+        """Return the engine as a facility configures it."""
+        return Engine(self.name, self.name, "local", "", "none")
 
     def left(self, _here: EngineHere | None, folders: list[Path]) -> list[str]:
         """Return what the engine still has of the sessions with these *folders*."""
@@ -63,7 +57,7 @@ class Containers(Kind):
     """Docker Engine, or Podman by Docker's interface."""
 
     mark = pytest.mark.engines
-    environment = PROGRAMS
+    environment = IMAGE_PROGRAMS
 
     def __init__(self, start: Callable[[], AbstractContextManager[EngineHere]]) -> None:
         self._start = start
@@ -77,12 +71,10 @@ class Containers(Kind):
                 raise NotHere(f"it has no image {PROBE}; `make test-engines` makes it")
             yield engine
 
-    def backend(self, here: EngineHere | None, name: str, top: Path) -> Backend:
-        """Return the back end of session *name*, with run and log folders below *top*."""
-        container = Container(_engine(here), *name.split("/"), Config(), None)
-        return ContainerBackend(
-            name, top / "run", top / "logs", "/", container=container, fetch=_probe
-        )
+    def engine(self, here: EngineHere | None) -> Engine:
+        """Return the engine as a facility configures it."""
+        assert here is not None
+        return Engine(self.name, self.name, "docker", here.address, "none")
 
     def left(self, here: EngineHere | None, folders: list[Path]) -> list[str]:
         """Return the containers of the sessions with these *folders*."""
@@ -96,16 +88,7 @@ class Containers(Kind):
 
     async def close(self, here: EngineHere | None) -> None:
         """End the engine's watch: it belongs to the test's loop."""
-        await _engine(here).close()
-
-
-def _engine(here: EngineHere | None) -> ContainerEngine:
-    assert here is not None
-    return ContainerEngine.of(Engine(here.name, here.name, "docker", here.address, "none"))
-
-
-async def _probe(_app: App) -> str:
-    return PROBE
+        await ContainerEngine.of(self.engine(here)).close()
 
 
 ENGINES = (Kind(), Containers(docker_here), Containers(podman_here))

@@ -2,11 +2,15 @@
 
 import asyncio
 import dataclasses
+import logging
 from dataclasses import dataclass
 
 from jupyterhub.httpclient import fetch
+from traitlets.config import Config
 
+from daas_model.errors import DaasError
 from daas_spawner.backend import Backend
+from daas_spawner.backends import Place, make_backend
 from daas_spawner.plan import SessionPlan
 from tests.engines.engine_here import EngineHere
 from tests.engines.engines import Kind
@@ -14,6 +18,9 @@ from tests.engines.world import World
 
 #: An end is seen by the hub within this time, whatever the engine.
 SEEN_SECONDS = 10.0
+
+
+_LOG = logging.getLogger("daas.test")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +63,17 @@ class Sessions:
         return Session(backend, await self.start(backend, person, *proposals))
 
     async def start(self, backend: Backend, person: str, *proposals: str) -> str:
-        """Start a session on a back end; return its URL."""
-        return await backend.start(self.plan(backend, person, *proposals))
+        """Start a session on a back end; return its URL.
+
+        A failure has the session's last words in its notes, for whoever reads the test.
+        """
+        try:
+            return await backend.start(self.plan(backend, person, *proposals))
+        except DaasError as error:
+            error.add_note(error.detail)
+            for log in sorted((self.world.top / "logs").glob("*/*.log")):
+                error.add_note(log.read_text("utf-8", "replace")[-2000:])
+            raise
 
     def plan(
         self, backend: Backend, person: str, *proposals: str, command: str = ""
@@ -70,7 +86,9 @@ class Sessions:
 
     def backend(self, person: str) -> Backend:
         """Return a back end of the session of *person*; each is one more object for it."""
-        backend = self.kind.backend(self.here, f"{person}/probe-ours", self.world.top)
+        top = self.world.top
+        place = Place(person, "probe-ours", top / "run", top / "logs", "/")
+        backend = make_backend(self.kind.engine(self.here), place, Config(), _LOG)
         self._opened.append(backend)
         return backend
 
