@@ -13,6 +13,7 @@ from daas_model.launch import LaunchRequest, display_name
 from daas_model.people import Person
 from daas_model.proposals import Proposal
 from daas_portal.hub import HubClient, HubSession, Refused, refused
+from daas_portal.machines import machine_views, require_working
 
 #: A start that takes longer shows its progress on a page of its own.
 PATIENCE_SECONDS = 2.0
@@ -28,8 +29,8 @@ class Opener:
 
     async def check(self, person: Person, request: LaunchRequest) -> tuple[Proposal, ...]:
         """Return the proposals of *request*. Raises what a page shows when it may not be opened."""
-        self._facility.app(request.app)
-        self._facility.machine(request.machine)
+        app = self._facility.app(request.app)
+        self._facility.check_machine(app, self._facility.machine(request.machine))
         self._facility.check_proposals(person, request)
         return await self._facility.catalogue.authorise(person, request.proposals)
 
@@ -54,6 +55,10 @@ class Opener:
         return session
 
     async def _start(self, person: Person, request: LaunchRequest) -> None:
+        problems = (await self._hub.states(person.name)).engines
+        for machine in machine_views(self._facility, problems):
+            if machine.name == request.machine:
+                require_working(machine)
         title = display_name(self._facility.app(request.app).title, request.proposals)
         try:
             await self._hub.start(person.name, request, title)

@@ -37,6 +37,10 @@ class Backend(Protocol):
         """End the session and everything in it. Ending one that is gone is no error."""
         ...
 
+    def progress(self) -> str:
+        """Return what a start waits for, in words for a page; empty when there is nothing."""
+        ...
+
     def watch(self, ended: Callable[[], None]) -> None:
         """Call *ended* once when the session ends by whatever means."""
         ...

@@ -34,6 +34,8 @@ KILLED = 128 + signal.SIGKILL
 
 #: Returns the image to run an app from, once the engine has it. Raises `DaasError`.
 Fetch = Callable[[App], Awaitable[str]]
+#: Returns how far that is, in words for a page; empty when nothing is being fetched.
+Progress = Callable[[App], str]
 
 
 class ContainerBackend:
@@ -48,12 +50,15 @@ class ContainerBackend:
         *,
         container: Container,
         fetch: Fetch,
+        progress: Progress = lambda _: "",
     ) -> None:
         self._key = key_of(run_folder, name)
         self._ending = ""
         self._container = container
         self._engine = container.engine
         self._fetch = fetch
+        self._progress = progress
+        self._fetching: App | None = None
         self._leftovers = Leftovers.of(container.engine, run_folder)
         self._hub = run_folder / "hub" / "hub.sock"
         self._log_file = log_folder / f"{name}.log"
@@ -62,7 +67,7 @@ class ContainerBackend:
 
     async def start(self, plan: SessionPlan) -> str:
         """Start the session; see `daas_spawner.backend.Backend`."""
-        image = await self._fetch(plan.app)
+        image = await self._image(plan.app)
         settings = render(
             plan,
             self._container.name,
@@ -86,6 +91,13 @@ class ContainerBackend:
         finally:
             self._leftovers.busy.discard(self._key)
         return self._doorkeeper.url
+
+    async def _image(self, app: App) -> str:
+        self._fetching = app
+        try:
+            return await self._fetch(app)
+        finally:
+            self._fetching = None
 
     async def _begin(self, image: str, settings: ContainerSettings) -> None:
         """Start the container; return once its first process has taken the door."""
@@ -121,6 +133,10 @@ class ContainerBackend:
     def is_running(self) -> bool:
         """Return whether the doorkeeper, and so the session, runs."""
         return self._doorkeeper.is_running()
+
+    def progress(self) -> str:
+        """Return how far the image is."""
+        return self._progress(self._fetching) if self._fetching else ""
 
     def watch(self, ended: Callable[[], None]) -> None:
         """Call *ended* when the session ends; see `daas_spawner.backend.Backend`."""

@@ -46,6 +46,10 @@ class LocalBackend:
         """Return whether the supervisor runs and has its socket."""
         return self._supervisor.is_running()
 
+    def progress(self) -> str:
+        """Return nothing: a sandbox waits for nothing that is worth words."""
+        return ""
+
     def watch(self, ended: Callable[[], None]) -> None:
         """Call *ended* when the supervisor ends; see `daas_spawner.backend.Backend`."""
         self._supervisor.watch(ended)
