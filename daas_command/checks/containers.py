@@ -1,0 +1,274 @@
+"""One container engine: does it answer, who can reach it, and what a session's container is like.
+
+Called by `check`. What is said of sessions is tried in a container that is made like theirs.
+"""
+
+import grp
+import os
+import pwd
+import shutil
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from docker.errors import APIError
+from traitlets.config import Config
+
+from daas_catalogue.facility import Facility
+from daas_command.checks.finding import Finding, Findings, aside, ok, refused, warning, wrong
+from daas_command.checks.images import image_findings
+from daas_command.checks.network import Ways, network_findings
+from daas_command.checks.trial import LIMITS, UID, Trial, TrialFailed, Trials, remove_old, trials
+from daas_model.engines import NO_NETWORK, Engine
+from daas_model.errors import EngineProblem
+
+HOW_TO = "docs/how-to/run-sessions-in-containers.md"
+#: Beyond this the next image may not fit, and below it nothing does.
+FEW_GB, NO_GB = 20.0, 2.0
+_OLDEST_API = (1, 40)
+
+
+async def container_findings(
+    engine: Engine, facility: Facility, config: Config, hub_port: int, ways: Ways
+) -> Findings:
+    """Examine *engine* of *facility*."""
+    findings = await aside(socket_findings, Path(engine.address.removeprefix("unix://")))
+    for finding in findings:
+        yield finding
+    if any(finding.state == "wrong" and finding.what == "socket" for finding in findings):
+        return
+    run_folder = Path(str(config.DaasSpawner.get("run_folder", "")))
+    async with trials(engine, config, run_folder) as trying:
+        try:
+            version = await trying.engine.call("version")
+            info = await trying.engine.call("info")
+            await remove_old(trying.engine)
+        except (APIError, EngineProblem) as error:
+            mend = "Start it (systemctl status docker, or podman.socket), and look at its log."
+            yield (
+                refused("answers", error, mend)
+                if isinstance(error, EngineProblem)
+                else wrong("answers", str(error.explanation), mend)
+            )
+            return
+        for finding in [said_of_itself(version), *storage(info), *daemon(info)]:
+            yield finding
+        image = ""
+        async for finding, name in image_findings(trying.engine, facility, config):
+            yield finding
+            image = image or name
+        if not image:
+            mend = "Make one (make images), or fetch one, and check again."
+            yield warning("trial", "without an image of ours nothing can be tried", mend)
+            return
+        async for finding in confinement(trying, Trial(image)):
+            yield finding
+        async for finding in network_findings(trying, Trial(image, engine.network), hub_port, ways):
+            yield finding
+
+
+def socket_findings(place: Path) -> list[Finding]:
+    """Say who can reach the engine by its socket. Blocks."""
+    what = "socket"
+    try:
+        found = place.stat()
+    except OSError as error:
+        mend = f"Start the engine, or mend Facility.engines_offered; see {HOW_TO}."
+        return [wrong(what, f"{place}: {error.strerror}", mend)]
+    if not stat.S_ISSOCK(found.st_mode):
+        return [wrong(what, f"{place} is no socket", "Mend Facility.engines_offered.")]
+    if not os.access(place, os.R_OK | os.W_OK, effective_ids=True):
+        mend = f"Give the hub's user, and nobody else, a way to it; see {HOW_TO}."
+        return [wrong(what, f"{place} cannot be written by the user of this check", mend)]
+    return [_reached_by(place, found)]
+
+
+def _reached_by(place: Path, found: os.stat_result) -> Finding:
+    what = "who reaches it"
+    if found.st_mode & stat.S_IWOTH and _passable(place):
+        said = f"everybody on this machine can write {place}, and so do anything as its owner"
+        return wrong(what, said, f"chmod 0660 {place}, and mend what makes it so; see {HOW_TO}.")
+    people = {_name(found.st_uid), "root"}
+    group = ""
+    if found.st_mode & stat.S_IWGRP:
+        group, members = _members(found.st_gid)
+        people |= members
+    others = sorted(people - {"root", _name(os.geteuid())})
+    whose = f"{', '.join(sorted(people))}" + (f" (group {group})" if group else "")
+    power = "Whoever reaches it can do anything on this machine as the engine's owner."
+    if others:
+        mend = f"Have the hub's user alone in that group: {power} See {HOW_TO}."
+        return warning(what, f"not the hub only: {whose}", mend)
+    return ok(what, f"{whose} only. {power}")
+
+
+def _passable(place: Path) -> bool:
+    """Tell whether everybody can come to *place* through the folders above it."""
+    return all(folder.stat().st_mode & stat.S_IXOTH for folder in place.resolve().parents)
+
+
+def _members(gid: int) -> tuple[str, set[str]]:
+    try:
+        group = grp.getgrgid(gid)
+    except KeyError:
+        return str(gid), set()
+    first = {person.pw_name for person in pwd.getpwall() if person.pw_gid == gid}
+    return group.gr_name, {*group.gr_mem, *first}
+
+
+def _name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def said_of_itself(version: Mapping[str, Any]) -> Finding:
+    """Say what engine it is, and whether it is new enough."""
+    api = str(version.get("ApiVersion", "0"))
+    parts = version.get("Components") or [{}]
+    name = str(parts[0].get("Name", "Engine")).removesuffix(" Engine")
+    said = f"{name} {version.get('Version', '')}, API {api}"
+    if tuple(int(part) for part in api.split(".") if part.isdigit()) < _OLDEST_API:
+        return wrong("answers", said, "It is too old: take Docker 20.10 or Podman 4 at least.")
+    return ok("answers", said)
+
+
+def daemon(info: Mapping[str, Any]) -> Iterator[Finding]:
+    """Say what of the engine's own set-up weakens sessions or ends them."""
+    options = " ".join(map(str, info.get("SecurityOptions") or ()))
+    if "rootless" in options:
+        mend = f"Sessions of several people need a rootful engine; see {HOW_TO}."
+        said = "rootless: files are not reached with people's own user ids"
+        yield warning("user ids", said, mend)
+    elif "userns" in options:
+        mend = "Take userns-remap out of daemon.json."
+        yield warning("user ids", "userns-remap: files have others than people's user ids", mend)
+    if "name=apparmor" not in options and "name=selinux" not in options:
+        said = "neither AppArmor nor SELinux stands behind the other walls"
+        yield ok("kernel", f"{said}; cgroups v{info.get('CgroupVersion', '1')}")
+    is_docker = not info.get("DefaultRuntime", "").startswith("/") and "InitBinary" in info
+    if is_docker and info.get("InitBinary") and not info.get("LiveRestoreEnabled"):
+        said = "a restart of the engine, as at its update, ends all sessions"
+        mend = 'Set "live-restore": true in /etc/docker/daemon.json.'
+        yield warning("restart", said, mend)
+
+
+def storage(info: Mapping[str, Any]) -> Iterator[Finding]:
+    """Say whether images are kept well, and whether there is room."""
+    what, driver = "storage", str(info.get("Driver", "unknown"))
+    if driver == "vfs":
+        said = "vfs copies a whole image for each session: starts take long and fill the disk"
+        yield warning(
+            what, said, "Have overlay2 (Docker) or overlay (Podman); see the engine's log."
+        )
+    else:
+        yield ok(what, f"driver {driver}")
+    folder = str(info.get("DockerRootDir", ""))
+    try:
+        free = shutil.disk_usage(folder).free / 1e9
+    except OSError:
+        yield warning("room", "cannot be seen from here", f"df -h {folder}")
+        return
+    mend = "Remove images that nobody uses (docker image prune), or give it a larger disk."
+    said = f"{free:.0f} GB are free for images"
+    if free < NO_GB:
+        yield wrong("room", said, mend)
+    else:
+        yield warning("room", said, mend) if free < FEW_GB else ok("room", said)
+
+
+async def confinement(trying: Trials, trial: Trial) -> Findings:
+    """Try what a session's container may do, in one without a network."""
+    try:
+        found = await trying.ask(
+            Trial(trial.image, NO_NETWORK),
+            "look",
+            home="/home/daas-check",
+            way="/home/daas-check/way",
+            programs=["daas-enter"],
+            limits=True,
+            memory_bytes=LIMITS.memory_bytes,
+            processes=LIMITS.processes,
+        )
+    except (TrialFailed, EngineProblem) as error:
+        yield wrong("trial", _why(error), _mend_of(str(error)))
+        return
+    for finding in (*walls(found), *folders(found), *limits(found)):
+        yield finding
+
+
+def _why(error: Exception) -> str:
+    return error.message if isinstance(error, EngineProblem) else str(error)
+
+
+def _mend_of(words: str) -> str:
+    """Return what to do when a container did not start, by the engine's words."""
+    words = words.lower()
+    if "init" in words and ("not found" in words or "no such file" in words):
+        return "Install its init program: tini (Docker) or catatonit (Podman)."
+    if "folder" in words or "source path" in words:
+        return "Hub and engine must see DaasSpawner.run_folder under the same path."
+    return "Look at the engine's own log, and at c.DockerSpawner in the configuration."
+
+
+def walls(found: Mapping[str, Any]) -> Iterator[Finding]:
+    """Say from within whether the container's walls stand."""
+    open_ = [
+        words
+        for is_open, words in (
+            (found["uid"] != UID, "runs as another user"),
+            (found["capabilities"] != 0, "has capabilities"),
+            (found["no_new_privileges"] != 1, "can gain privileges"),
+            (found["writes_root"], "can write its root file system"),
+        )
+        if is_open
+    ]
+    mend = "Look at c.DockerSpawner.extra_host_config and at the engine's defaults."
+    if open_:
+        yield wrong("walls", f"a session's container {', '.join(open_)}", mend)
+    else:
+        said = "an ordinary user, no capabilities, no new privileges, a read-only root file system"
+        yield ok("walls", said)
+    if found["seccomp"] == 2:
+        yield ok("seccomp", "dangerous system calls are refused")
+    else:
+        mend = 'Take "unconfined" out of the engine\'s configuration (seccomp-profile).'
+        yield wrong("seccomp", "is off: sessions may call everything of the kernel", mend)
+    yield ok("first process", found["first_process"])
+    if found["own_user_ids"]:
+        mend = "Take a rootful engine without userns-remap where files belong to people."
+        yield warning("user ids", "those inside are others than those of files outside", mend)
+
+
+def folders(found: Mapping[str, Any]) -> Iterator[Finding]:
+    """Say whether a container sees this machine's folders, and a socket in one."""
+    if not found["writes_home"]:
+        mend = "Hub and engine must see homes, data and DaasSpawner.run_folder at the same paths."
+        yield wrong("folders", "a container does not see a folder of the hub's machine", mend)
+    elif found["way"]:
+        mend = "Where SELinux is on, allow containers to connect to the hub's sockets."
+        yield wrong("door", f"a container cannot use the hub's socket: {found['way']}", mend)
+    else:
+        yield ok("folders", "a container sees the hub's folder, and reaches a socket in it")
+
+
+def limits(found: Mapping[str, Any]) -> Iterator[Finding]:
+    """Say which limits held when they were tried."""
+    broken = []
+    if found.get("cpus", 2.0) > LIMITS.cpus * 1.4:
+        broken.append(f"processor time ({found.get('cpus', 2.0):.1f} of {LIMITS.cpus:g})")
+    if found.get("processes", LIMITS.processes) >= LIMITS.processes:
+        broken.append("the number of processes")
+    # A container that was killed as a whole was killed for this: it is tried last.
+    if not found.get("memory_killed", True):
+        broken.append("memory")
+    if not broken:
+        yield ok("limits", "memory, processor time and number of processes hold (tried)")
+        return
+    mend = (
+        "The engine needs the control groups memory, cpu and pids: a rootful engine, or cgroups "
+        "v2 with delegation."
+    )
+    yield wrong("limits", f"{' and '.join(broken)} can be exceeded by one session", mend)
