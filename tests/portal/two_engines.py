@@ -32,7 +32,7 @@ IMAGE_ONLY = (
 #: An app that takes its time, and says so by leaving a file.
 SLOW = (
     "title: Slow\nsummary: Starts when it is told to.\nkind: web\nown_resources: true\n"
-    "command: [sh, -c, 'until test -e go; do sleep 0.1; done; exec daas-notebook']\n"
+    "command: [sh, -c, 'until test -e $HOME/go; do sleep 0.1; done; exec daas-notebook']\n"
 )
 
 
