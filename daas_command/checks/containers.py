@@ -3,11 +3,7 @@
 Called by `check`. What is said of sessions is tried in a container that is made like theirs.
 """
 
-import grp
-import os
-import pwd
 import shutil
-import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,12 +15,11 @@ from daas_catalogue.facility import Facility
 from daas_command.checks.finding import Finding, Findings, aside, ok, refused, warning, wrong
 from daas_command.checks.images import image_findings
 from daas_command.checks.network import Ways, network_findings
-from daas_command.checks.private_files import is_passable
+from daas_command.checks.reach import HOW_TO, socket_findings
 from daas_command.checks.trial import LIMITS, UID, Trial, TrialFailed, Trials, remove_old, trials
 from daas_model.engines import NO_NETWORK, Engine
 from daas_model.errors import EngineProblem
 
-HOW_TO = "docs/how-to/run-sessions-in-containers.md"
 #: Beyond this the next image may not fit, and below it nothing does.
 FEW_GB, NO_GB = 20.0, 2.0
 PODMAN = "Podman"
@@ -40,7 +35,7 @@ async def container_findings(
     findings = await aside(socket_findings, Path(engine.address.removeprefix("unix://")))
     for finding in findings:
         yield finding
-    if any(finding.state == "wrong" and finding.what == "socket" for finding in findings):
+    if any(finding.what == "socket" for finding in findings):
         return
     run_folder = Path(str(config.DaasSpawner.get("run_folder", "")))
     async with trials(engine, config, run_folder) as trying:
@@ -73,57 +68,6 @@ async def container_findings(
             yield finding
 
 
-def socket_findings(place: Path) -> list[Finding]:
-    """Say who can reach the engine by its socket. Blocks."""
-    what = "socket"
-    try:
-        found = place.stat()
-    except OSError as error:
-        mend = f"Start the engine, or mend Facility.engines_offered; see {HOW_TO}."
-        return [wrong(what, f"{place}: {error.strerror}", mend)]
-    if not stat.S_ISSOCK(found.st_mode):
-        return [wrong(what, f"{place} is no socket", "Mend Facility.engines_offered.")]
-    if not os.access(place, os.R_OK | os.W_OK, effective_ids=True):
-        mend = f"Give the hub's user, and nobody else, a way to it; see {HOW_TO}."
-        return [wrong(what, f"{place} cannot be written by the user of this check", mend)]
-    return [_reached_by(place, found)]
-
-
-def _reached_by(place: Path, found: os.stat_result) -> Finding:
-    what = "who reaches it"
-    if found.st_mode & stat.S_IWOTH and is_passable(place):
-        said = f"everybody on this machine can write {place}, and so do anything as its owner"
-        return wrong(what, said, f"chmod 0660 {place}, and mend what makes it so; see {HOW_TO}.")
-    people = {_name(found.st_uid), "root"}
-    group = ""
-    if found.st_mode & stat.S_IWGRP:
-        group, members = _members(found.st_gid)
-        people |= members
-    others = sorted(people - {"root", _name(os.geteuid())})
-    whose = f"{', '.join(sorted(people))}" + (f" (group {group})" if group else "")
-    power = "Whoever reaches it can do anything on this machine as the engine's owner."
-    if others:
-        mend = f"Have the hub's user alone in that group: {power} See {HOW_TO}."
-        return warning(what, f"not the hub only: {whose}", mend)
-    return ok(what, f"{whose} only. {power}")
-
-
-def _members(gid: int) -> tuple[str, set[str]]:
-    try:
-        group = grp.getgrgid(gid)
-    except KeyError:
-        return str(gid), set()
-    first = {person.pw_name for person in pwd.getpwall() if person.pw_gid == gid}
-    return group.gr_name, {*group.gr_mem, *first}
-
-
-def _name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
-
-
 def name_of(version: Mapping[str, Any]) -> str:
     """Return which engine it is."""
     parts = version.get("Components") or [{}]
@@ -151,8 +95,8 @@ def daemon(info: Mapping[str, Any], is_docker: bool) -> Iterator[Finding]:
         yield warning("user ids", "userns-remap: files have others than people's user ids", mend)
     named = {"apparmor": "AppArmor", "selinux": "SELinux"}
     behind = [title for name, title in named.items() if f"name={name}" in options]
-    said = f"cgroups v{info.get('CgroupVersion', '1')}, {behind[0] if behind else 'no AppArmor or SELinux'}"
-    yield ok("kernel", said)
+    walls_behind = behind[0] if behind else "no AppArmor or SELinux"
+    yield ok("kernel", f"cgroups v{info.get('CgroupVersion', '1')}, {walls_behind}")
     if is_docker and not info.get("LiveRestoreEnabled"):
         said = "a restart of the engine, as at its update, ends all sessions"
         mend = 'Set "live-restore": true in /etc/docker/daemon.json.'

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from daas_command.checks.finding import Finding, Findings, aside, ok, wrong
+from daas_command.checks.reach import is_passable
 from daas_command.configuration import secrets_in
 
 _SECRET_FILE = re.compile(r"(secret|password|token|key)s?_file\Z", re.IGNORECASE)
@@ -60,8 +61,3 @@ def _problem(place: Path) -> tuple[str, str] | None:
     if mode & stat.S_IROTH and is_passable(place):
         return f"everybody on this machine can read {place}", f"chmod 0600 {place}"
     return None
-
-
-def is_passable(place: Path) -> bool:
-    """Tell whether everybody can come to *place* through the folders above it."""
-    return all(folder.stat().st_mode & stat.S_IXOTH for folder in place.resolve().parents)
