@@ -1,7 +1,7 @@
 """What the pages show, made from what the hub and the catalogue say. Pure; tables test it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
 from daas_model.apps import App, Apps
@@ -109,25 +109,29 @@ def session_views(
 
 
 def in_order(apps: Apps) -> tuple[App, ...]:
-    """Return the apps as buttons stand: programs with a window first, then by title."""
-    return tuple(sorted(apps.values(), key=lambda app: (app.kind != "desktop", app.title)))
+    """Return the apps as buttons stand: by their order, programs with a window first, by title."""
+    return tuple(
+        sorted(apps.values(), key=lambda app: (app.order, app.kind != "desktop", app.title))
+    )
 
 
 def buttons(
     apps: Iterable[App], proposals: tuple[str, ...], choice: Choice, running: Iterable[str]
 ) -> tuple[OpenButton, ...]:
-    """Return one button per app; the first is the primary one."""
+    """Return one button per app; the first that can be pressed is the primary one."""
     names = set(running)
-    return tuple(
+    shown = [
         OpenButton(
             app=app,
-            primary=place == 0,
+            primary=False,
             running=LaunchRequest(app.name, "", proposals).server_name in names,
             machine=choice.of_app[app.name],
             elsewhere=choice.of_app[app.name] != choice.chosen,
         )
-        for place, app in enumerate(apps)
-    )
+        for app in apps
+    ]
+    primary = next((button for button in shown if not button.problem), None)
+    return tuple(replace(button, primary=button is primary) for button in shown)
 
 
 def proposal_view(

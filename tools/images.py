@@ -226,10 +226,19 @@ def recipe(app: str, environment: Mapping[str, str]) -> int:
     engine = find_engine(environment)
     tag = f"{environment.get('DAAS_IMAGE_PREFIX', 'daas/')}{app}:{VERSION}"
     if engine.size_mb(tag) is None:
-        raise Trouble(f"There is no image {tag} in {engine.name}: run make images IMAGES={app} first.")
-    command = [engine.command, "run", *RECIPE_OPTIONS, "--volume", f"{folder}:/recipe:ro", tag]
-    command += [str(RECIPE_WITHIN_S), "python3", "/recipe/run.py"]
-    return subprocess.run(command, check=False).returncode
+        raise Trouble(
+            f"There is no image {tag} in {engine.name}: run make images IMAGES={app} first."
+        )
+    with tempfile.NamedTemporaryFile("w") as people:
+        # A session knows its user's name; D-Bus does not start without.
+        people.write("recipe:x:12345:12345::/tmp:/bin/bash\n")
+        people.flush()
+        Path(people.name).chmod(0o644)
+        mounts = (f"{folder}:/recipe:ro", f"{people.name}:/etc/passwd:ro")
+        volumes = [word for mount in mounts for word in ("--volume", mount)]
+        command = [engine.command, "run", *RECIPE_OPTIONS, *volumes, tag]
+        command += [str(RECIPE_WITHIN_S), "python3", "/recipe/run.py"]
+        return subprocess.run(command, check=False).returncode
 
 
 def main(arguments: Sequence[str]) -> int:
