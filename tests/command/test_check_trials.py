@@ -4,6 +4,7 @@ import json
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -181,9 +182,33 @@ def test_inside_what_listens_is_reached_and_nothing_else() -> None:
         bound.bind(("127.0.0.1", 0))  # bound, and not listening
         open_, shut = server.getsockname()[1], bound.getsockname()[1]
         targets = [["127.0.0.1", open_], ["::1", open_], ["127.0.0.1", shut], ["no host", 1]]
-        found = asked(do="connect", targets=targets, name="localhost")
+        found = asked(
+            do="connect", targets=targets, name="x.example", servers=[["127.0.0.1", shut]]
+        )
     assert found["reached"] == targets[:2]
-    assert found["name_known"]
+    assert not found["name_known"]
+
+
+@pytest.mark.parametrize(("answers", "known"), [(b"\x00\x01", True), (b"\x00\x00", False)])
+def test_inside_names_are_asked_for_past_the_containers_own_settings(
+    answers: bytes, known: bool
+) -> None:
+    """An empty answer is none."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(10)
+
+        def answer() -> None:
+            question, asker = server.recvfrom(512)
+            assert b"\x07example\x03com\x00" in question
+            server.sendto(question[:2] + b"\x81\x80\x00\x01" + answers + bytes(4), asker)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        where = [list(server.getsockname())]
+        found = asked(do="connect", targets=[], name="example.com", servers=where)
+        thread.join()
+    assert found["name_known"] is known
 
 
 def test_inside_a_neighbour_says_when_it_listens() -> None:
