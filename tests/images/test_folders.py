@@ -121,6 +121,15 @@ def test_what_is_installed_leaves_no_lists_and_no_suggestions(dockerfile: Path) 
             assert "rm -rf /var/lib/apt/lists/*" in rest
 
 
+@each_dockerfile
+def test_what_is_installed_gives_nobody_rights(dockerfile: Path) -> None:
+    if dockerfile.parent.name == BUILD:
+        return
+    for _, rest in last_stage(dockerfile):
+        if "apt-get install" in rest:
+            assert "find / -xdev -perm /6000 -type f -exec chmod a-s {} +" in rest
+
+
 @each_app
 def test_python_packages_are_pinned_with_what_they_need(folder: Path) -> None:
     requirements, constraints = folder / "requirements.txt", folder / "constraints.txt"
