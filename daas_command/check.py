@@ -26,7 +26,9 @@ from daas_command.checks.finding import Findings, refused, shown
 from daas_command.checks.hub import hub_findings
 from daas_command.checks.network import Ways
 from daas_command.checks.passwords import password_findings
+from daas_command.checks.private_files import private_findings
 from daas_command.checks.providers import provider_findings
+from daas_command.checks.rights import right_findings
 from daas_command.checks.sample import Sample, parse_sample, sample_findings
 from daas_command.checks.storage import storage_findings
 from daas_command.configuration import authenticator, become_hub, hubs_settings, load, secrets_in
@@ -107,6 +109,7 @@ def _subjects(
     sample: Sample | None,
 ) -> Iterator[Subject]:
     yield Subject("The hub", hub_findings(config, app, hub))
+    yield Subject("Secrets and rights", _both(config, wanted.config, hub))
     for provider in providers:
         yield Subject(f"Provider {provider.id}", provider_findings(hub, provider))
     if sample is not None:
@@ -129,6 +132,13 @@ def _subjects(
     yield Subject("Engine", engine_findings(config, local))
     if facility is not None:
         yield from engine_subjects(facility, config, app, Ways())
+
+
+async def _both(config: Config, file: Path, hub: DaasAuthenticator) -> Findings:
+    async for finding in private_findings(config, file):
+        yield finding
+    async for finding in right_findings(hub):
+        yield finding
 
 
 async def _one(problem: DaasError | TraitError) -> Findings:

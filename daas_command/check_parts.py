@@ -20,6 +20,7 @@ from daas_command.checks.apps import app_folders, folder_findings, read_app
 from daas_command.checks.containers import container_findings
 from daas_command.checks.finding import Findings, aside, refused
 from daas_command.checks.network import Ways
+from daas_command.checks.reach import socket_findings
 from daas_command.checks.trial import trials
 from daas_command.configuration import authenticator, become_hub, hubs_settings, load, secrets_in
 from daas_command.report import Printer, Subject, examine, on_a_loop
@@ -147,6 +148,12 @@ async def _app(folder: Path, looked: _Looked) -> Findings:
     except (DaasError, TraitError) as error:
         problem = error if isinstance(error, DaasError) else BadRequest(str(error))
         yield refused("image", problem, "Mend ContainerImages, or the folder's name.")
+        return
+    socket = Path(looked.engine.address.removeprefix("unix://"))
+    away = [one for one in await aside(socket_findings, socket) if one.what == "socket"]
+    for finding in away:
+        yield finding
+    if away:
         return
     run_folder = Path(str(looked.config.DaasSpawner.get("run_folder", "")))
     async with trials(looked.engine, looked.config, run_folder) as trying:

@@ -14,6 +14,7 @@ from daas_command.checks.finding import (
     shown,
 )
 
+_CLEARING_SECONDS = 10
 _SHORTEST_SECRET = 5  # what is shorter is a part of our own words
 
 
@@ -32,6 +33,11 @@ def on_a_loop(work: Coroutine[Any, Any, int]) -> int:
     try:
         return loop.run_until_complete(work)
     finally:
+        # What was begun is cleared away, also when somebody presses Ctrl-C.
+        for task in (tasks := asyncio.all_tasks(loop)):
+            task.cancel()
+        if tasks:
+            loop.run_until_complete(asyncio.wait(tasks, timeout=_CLEARING_SECONDS))
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
 

@@ -23,7 +23,7 @@ _ADD = "See docs/how-to/add-an-app.md."
 _RECIPE = PurePosixPath("/recipe")
 #: A recipe is a whole run of the program; it gets a small machine.
 _RECIPE_LIMITS = Limits(cpus=2, memory_bytes=4 * 2**30, processes=512)
-_RECIPE_SECONDS = "45"
+_RECIPE_SECONDS = "100"
 
 
 async def app_image_findings(trying: Trials, app: App, image: str) -> Findings:
@@ -91,7 +91,7 @@ async def _inside(trying: Trials, app: App, image: str) -> Finding:
             programs=needed,
             limits=False,
         )
-    except (TrialFailed, EngineProblem) as error:
+    except (TrialFailed, EngineProblem, APIError) as error:
         said = error.message if isinstance(error, EngineProblem) else str(error)
         return wrong("runtime", f"a container does not begin from it: {said}", _ADD)
     missing = [name for name in needed if not found["programs"].get(name)]
@@ -119,7 +119,7 @@ async def recipe_findings(trying: Trials, app: App, image: str, folder: Path) ->
                 mend = "Say writable_root: true in app.yaml, or let it write to /tmp."
                 yield wrong(what, "passes only where the program can write beside itself", mend)
                 return
-    except (TrialFailed, EngineProblem) as error:
+    except (TrialFailed, EngineProblem, APIError) as error:
         said = error.message if isinstance(error, EngineProblem) else str(error)
         yield wrong(what, f"could not be run: {said}", _ADD)
         return

@@ -3,11 +3,7 @@
 Called by `check`. What is said of sessions is tried in a container that is made like theirs.
 """
 
-import grp
-import os
-import pwd
 import shutil
-import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,14 +15,17 @@ from daas_catalogue.facility import Facility
 from daas_command.checks.finding import Finding, Findings, aside, ok, refused, warning, wrong
 from daas_command.checks.images import image_findings
 from daas_command.checks.network import Ways, network_findings
+from daas_command.checks.reach import HOW_TO, socket_findings
 from daas_command.checks.trial import LIMITS, UID, Trial, TrialFailed, Trials, remove_old, trials
 from daas_model.engines import NO_NETWORK, Engine
 from daas_model.errors import EngineProblem
 
-HOW_TO = "docs/how-to/run-sessions-in-containers.md"
 #: Beyond this the next image may not fit, and below it nothing does.
 FEW_GB, NO_GB = 20.0, 2.0
+PODMAN = "Podman"
 _OLDEST_API = (1, 40)
+#: Init, the trial, and some to spare.
+_OWN_PROCESSES = 5
 
 
 async def container_findings(
@@ -36,7 +35,7 @@ async def container_findings(
     findings = await aside(socket_findings, Path(engine.address.removeprefix("unix://")))
     for finding in findings:
         yield finding
-    if any(finding.state == "wrong" and finding.what == "socket" for finding in findings):
+    if any(finding.what == "socket" for finding in findings):
         return
     run_folder = Path(str(config.DaasSpawner.get("run_folder", "")))
     async with trials(engine, config, run_folder) as trying:
@@ -52,7 +51,8 @@ async def container_findings(
                 else wrong("answers", str(error.explanation), mend)
             )
             return
-        for finding in [said_of_itself(version), *storage(info), *daemon(info)]:
+        is_docker = name_of(version) != PODMAN
+        for finding in [said_of_itself(version), *storage(info), *daemon(info, is_docker)]:
             yield finding
         image = ""
         async for finding, name in image_findings(trying.engine, facility, config):
@@ -68,74 +68,22 @@ async def container_findings(
             yield finding
 
 
-def socket_findings(place: Path) -> list[Finding]:
-    """Say who can reach the engine by its socket. Blocks."""
-    what = "socket"
-    try:
-        found = place.stat()
-    except OSError as error:
-        mend = f"Start the engine, or mend Facility.engines_offered; see {HOW_TO}."
-        return [wrong(what, f"{place}: {error.strerror}", mend)]
-    if not stat.S_ISSOCK(found.st_mode):
-        return [wrong(what, f"{place} is no socket", "Mend Facility.engines_offered.")]
-    if not os.access(place, os.R_OK | os.W_OK, effective_ids=True):
-        mend = f"Give the hub's user, and nobody else, a way to it; see {HOW_TO}."
-        return [wrong(what, f"{place} cannot be written by the user of this check", mend)]
-    return [_reached_by(place, found)]
-
-
-def _reached_by(place: Path, found: os.stat_result) -> Finding:
-    what = "who reaches it"
-    if found.st_mode & stat.S_IWOTH and _passable(place):
-        said = f"everybody on this machine can write {place}, and so do anything as its owner"
-        return wrong(what, said, f"chmod 0660 {place}, and mend what makes it so; see {HOW_TO}.")
-    people = {_name(found.st_uid), "root"}
-    group = ""
-    if found.st_mode & stat.S_IWGRP:
-        group, members = _members(found.st_gid)
-        people |= members
-    others = sorted(people - {"root", _name(os.geteuid())})
-    whose = f"{', '.join(sorted(people))}" + (f" (group {group})" if group else "")
-    power = "Whoever reaches it can do anything on this machine as the engine's owner."
-    if others:
-        mend = f"Have the hub's user alone in that group: {power} See {HOW_TO}."
-        return warning(what, f"not the hub only: {whose}", mend)
-    return ok(what, f"{whose} only. {power}")
-
-
-def _passable(place: Path) -> bool:
-    """Tell whether everybody can come to *place* through the folders above it."""
-    return all(folder.stat().st_mode & stat.S_IXOTH for folder in place.resolve().parents)
-
-
-def _members(gid: int) -> tuple[str, set[str]]:
-    try:
-        group = grp.getgrgid(gid)
-    except KeyError:
-        return str(gid), set()
-    first = {person.pw_name for person in pwd.getpwall() if person.pw_gid == gid}
-    return group.gr_name, {*group.gr_mem, *first}
-
-
-def _name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
+def name_of(version: Mapping[str, Any]) -> str:
+    """Return which engine it is."""
+    parts = version.get("Components") or [{}]
+    return PODMAN if PODMAN in str(parts[0].get("Name")) else "Docker Engine"
 
 
 def said_of_itself(version: Mapping[str, Any]) -> Finding:
     """Say what engine it is, and whether it is new enough."""
     api = str(version.get("ApiVersion", "0"))
-    parts = version.get("Components") or [{}]
-    name = str(parts[0].get("Name", "Engine")).removesuffix(" Engine")
-    said = f"{name} {version.get('Version', '')}, API {api}"
+    said = f"{name_of(version)} {version.get('Version', '')}, API {api}"
     if tuple(int(part) for part in api.split(".") if part.isdigit()) < _OLDEST_API:
         return wrong("answers", said, "It is too old: take Docker 20.10 or Podman 4 at least.")
     return ok("answers", said)
 
 
-def daemon(info: Mapping[str, Any]) -> Iterator[Finding]:
+def daemon(info: Mapping[str, Any], is_docker: bool) -> Iterator[Finding]:
     """Say what of the engine's own set-up weakens sessions or ends them."""
     options = " ".join(map(str, info.get("SecurityOptions") or ()))
     if "rootless" in options:
@@ -145,11 +93,11 @@ def daemon(info: Mapping[str, Any]) -> Iterator[Finding]:
     elif "userns" in options:
         mend = "Take userns-remap out of daemon.json."
         yield warning("user ids", "userns-remap: files have others than people's user ids", mend)
-    if "name=apparmor" not in options and "name=selinux" not in options:
-        said = "neither AppArmor nor SELinux stands behind the other walls"
-        yield ok("kernel", f"{said}; cgroups v{info.get('CgroupVersion', '1')}")
-    is_docker = not info.get("DefaultRuntime", "").startswith("/") and "InitBinary" in info
-    if is_docker and info.get("InitBinary") and not info.get("LiveRestoreEnabled"):
+    named = {"apparmor": "AppArmor", "selinux": "SELinux"}
+    behind = [title for name, title in named.items() if f"name={name}" in options]
+    walls_behind = behind[0] if behind else "no AppArmor or SELinux"
+    yield ok("kernel", f"cgroups v{info.get('CgroupVersion', '1')}, {walls_behind}")
+    if is_docker and not info.get("LiveRestoreEnabled"):
         said = "a restart of the engine, as at its update, ends all sessions"
         mend = 'Set "live-restore": true in /etc/docker/daemon.json.'
         yield warning("restart", said, mend)
@@ -192,7 +140,7 @@ async def confinement(trying: Trials, trial: Trial) -> Findings:
             memory_bytes=LIMITS.memory_bytes,
             processes=LIMITS.processes,
         )
-    except (TrialFailed, EngineProblem) as error:
+    except (TrialFailed, EngineProblem, APIError) as error:
         yield wrong("trial", _why(error), _mend_of(str(error)))
         return
     for finding in (*walls(found), *folders(found), *limits(found)):
@@ -222,6 +170,7 @@ def walls(found: Mapping[str, Any]) -> Iterator[Finding]:
             (found["capabilities"] != 0, "has capabilities"),
             (found["no_new_privileges"] != 1, "can gain privileges"),
             (found["writes_root"], "can write its root file system"),
+            (found["seen_processes"] > _OWN_PROCESSES, "sees the machine's processes"),
         )
         if is_open
     ]

@@ -27,7 +27,7 @@ _INSIDE = re.compile(
     r"-----BEGIN [A-Z ]*(CERTIFICATE|PRIVATE KEY)|://[^/\s\"']+:[^/\s\"'@]+@|update-ca-certificates"
 )
 _UNSAFE = re.compile(
-    r"--trusted-host|--insecure\b|curl\s+(-\w*k\b)|--no-check-certificate|--allow-unauth"
+    r"--trusted-host|--insecure\b|\bcurl\b[^&|;]*\s-[a-zA-Z]*k\b|--no-check-certificate|--allow-unauth"
 )
 _APT = re.compile(r"\bapt(-get)?\s.*\binstall\b", re.DOTALL)
 _PIP = re.compile(r"\bpip3?\b.*\binstall\b", re.DOTALL)

@@ -31,6 +31,7 @@ def look(order: dict[str, Any]) -> None:
         no_new_privileges=int(status.get("NoNewPrivs", "0")),
         capabilities=int(status["CapBnd"], 16) | int(status["CapEff"], 16),
         own_user_ids=Path("/proc/self/uid_map").read_text("utf-8").split() != _ALL_IDS,
+        seen_processes=sum(name.isdigit() for name in os.listdir("/proc")),
         first_process=Path("/proc/1/comm").read_text("utf-8").strip(),
         writes_root=_writes("/daas-check") or _writes("/usr/daas-check"),
         writes_home=_writes(order["home"] + "/daas-check"),

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from docker.errors import APIError
+
 from daas_command.checks import host
 from daas_command.checks.finding import Finding, Findings, ok, warning, wrong
 from daas_command.checks.inside import CONNECT_SECONDS
@@ -68,7 +70,7 @@ async def network_findings(trying: Trials, trial: Trial, hub_port: int, ways: Wa
         with host.listener() as server:
             port = server.getsockname()[1]
             groups, reached, knows = await _tried(trying, trial, (port, hub_port), ways)
-    except (TrialFailed, EngineProblem) as error:
+    except (TrialFailed, EngineProblem, APIError) as error:
         said = error.message if isinstance(error, EngineProblem) else str(error)
         mend = f"Make it (docker network create), or mend 'network' of the engine; see {HOW_TO}."
         yield wrong(what, f"could not be tried: {said}", mend)
@@ -76,11 +78,11 @@ async def network_findings(trying: Trials, trial: Trial, hub_port: int, ways: Wa
     if trial.network == NO_NETWORK and not reached and not knows:
         many = sum(len(group.targets) for group in groups)
         yield ok(what, f"nothing was reached: not one of {many} addresses, and no name service")
-        return
-    controls = await _from_here([t for group in groups for t in group.targets])
-    for group in groups:
-        yield judged(group, reached, controls)
-    yield names(knows)
+    else:
+        controls = await _from_here([t for group in groups for t in group.targets])
+        for group in groups:
+            yield judged(group, reached, controls)
+        yield names(knows)
     for target in ways.allowed:
         yield _allowed(target, reached)
 

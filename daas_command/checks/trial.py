@@ -38,6 +38,8 @@ LABEL = "daas.check"
 #: A trial that is older was left by a check that was killed.
 _OLD_SECONDS = 300
 _TRIAL_SECONDS = 50
+#: A socket's path may have 107 characters.
+_LONGEST_FOLDER = 107 - len("/check-01234567/home/way")
 #: Nobody's number: an image must work with whatever number a person has.
 UID = 61234
 HOME = PurePosixPath("/home/daas-check")
@@ -139,8 +141,11 @@ class Trials:
         return replace(settings, create={**settings.create, "entrypoint": [argv[0]]})
 
     async def _ended(self, container: Container) -> int:
-        ended = await self.engine.call("wait", container.object_id, timeout=_TRIAL_SECONDS)
-        return int(ended["StatusCode"])
+        while True:  # whoever asks has a time limit, and what runs has one too
+            found = await self.engine.call("inspect_container", container.object_id)
+            if not found["State"]["Running"]:
+                return int(found["State"]["ExitCode"])
+            await asyncio.sleep(0.2)
 
     async def _words(self, container: Container) -> str:
         said = await self.engine.call("logs", container.object_id)
@@ -175,8 +180,9 @@ async def _remove(engine: ContainerEngine, container: str) -> None:
 async def trials(engine: Engine, config: Config, run_folder: Path) -> AsyncIterator[Trials]:
     """Give what trials on *engine* need: a client, and a folder with a socket in it."""
     client = ContainerEngine(engine)
-    where = run_folder if os.access(run_folder, os.W_OK) else None
-    folder = Path(tempfile.mkdtemp(prefix="check-", dir=where))
+    short = len(os.fsencode(run_folder)) < _LONGEST_FOLDER
+    usable = short and run_folder.is_absolute() and os.access(run_folder, os.W_OK)
+    folder = Path(tempfile.mkdtemp(prefix="check-", dir=run_folder if usable else None))
     found = Trials(client, config, folder)
     try:
         with socket.socket(socket.AF_UNIX) as way:

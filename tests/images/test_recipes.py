@@ -5,13 +5,16 @@ from pathlib import Path
 
 import pytest
 
+from daas_catalogue.facility import read_apps
+
 REPOSITORY = Path(__file__).parents[2]
-#: The recipes of apps that are in images only run there: `make recipe`.
-RECIPES = sorted(
-    file.parent / "recipe" / "run.py"
-    for file in REPOSITORY.glob("images/*/app.yaml")
-    if "image_only: true" not in file.read_text("utf-8")
-)
+APPS = read_apps(REPOSITORY / "images")
+#: Those of the other apps run in their images: `make recipe`, and the tests of engines.
+RECIPES = [
+    REPOSITORY / "images" / name / "recipe" / "run.py"
+    for name, app in APPS.items()
+    if not app.image_only
+]
 PYTHON = REPOSITORY / ".session-env" / "bin" / "python"
 
 
@@ -22,3 +25,9 @@ def test_the_recipe_finds_the_right_number(recipe: Path, tmp_path: Path) -> None
     )
     assert done.returncode == 0, done.stdout + done.stderr[-2000:]
     assert "good" in done.stdout
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_every_app_has_a_recipe(app: str) -> None:
+    folder = REPOSITORY / "images" / app / "recipe"
+    assert (folder / "run.py").is_file()

@@ -2,11 +2,12 @@
 
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from daas_demo.__main__ import hub_environment, make_private, run_folder, start_hub, wait_ready
 from daas_demo.prepare import prepare
-from tests.conftest import REPOSITORY, Demo, free_port
+from tests.conftest import REPOSITORY, Demo
 
 SETTINGS = """
 c = get_config()
@@ -32,7 +33,7 @@ IMAGE_ONLY = (
 #: An app that takes its time, and says so by leaving a file.
 SLOW = (
     "title: Slow\nsummary: Starts when it is told to.\nkind: web\nown_resources: true\n"
-    "command: [sh, -c, 'until test -e go; do sleep 0.1; done; exec daas-notebook']\n"
+    "command: [sh, -c, 'until test -e $HOME/go; do sleep 0.1; done; exec daas-notebook']\n"
 )
 
 
@@ -44,8 +45,8 @@ class TwoEngines(Demo):
         """Where the second engine would listen."""
         return self.folder / "engine.sock"
 
-    def begin(self, more: str = "") -> None:
-        """Run it with these further settings, and wait until its pages are there."""
+    def begin(self, more: str = "", apps_too: Sequence[Path] = ()) -> None:
+        """Run it with further settings and the folders of further apps; return when it is there."""
         packages = (REPOSITORY / ".session-env").resolve()
         prepare(self.folder, packages, REPOSITORY / ".node" / "wheels")
         apps = self.folder / "apps"
@@ -53,6 +54,8 @@ class TwoEngines(Demo):
         for name, text in (("crystfel", IMAGE_ONLY), ("slow", SLOW)):
             shutil.copytree(apps / "jupyterlab", apps / name)
             (apps / name / "app.yaml").write_text(text, "utf-8")
+        for folder in apps_too:
+            shutil.copytree(folder, apps / folder.name)
         file = self.folder / "settings.py"
         file.write_text(
             SETTINGS.format(
