@@ -22,7 +22,7 @@ ENGINE_PACKAGES = docker.io podman netavark docker-registry debootstrap
 # Apps that are in images only keep out of the environment that the others share.
 IN_IMAGES_ONLY = $(dir $(shell grep -ls '^image_only: true' images/*/app.yaml))
 REQUIREMENTS = $(filter-out $(addsuffix requirements.txt,$(IN_IMAGES_ONLY)),$(wildcard images/*/requirements.txt))
-# CrystFEL is compiled for an hour from sources that not every machine can reach: by name only.
+# Not every machine reaches the sources of CrystFEL: built by name only.
 IMAGES ?= $(filter-out crystfel,$(notdir $(patsubst %/Dockerfile,%,$(wildcard images/*/Dockerfile))))
 SOURCES = $(shell find daas_desktop -name '*.py' -o -path '*/page/*')
 PIP = tools/pip.sh
