@@ -15,17 +15,19 @@ RUN_PACKAGES = python3-venv python3-dev g++ bubblewrap tigervnc-standalone-serve
 	libdbus-1-3 libfontconfig1 libxkbcommon-x11-0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 \
 	libxcb-randr0 libxcb-render-util0 libxcb-shape0 libxcb-xinerama0 libxcb-xkb1 libxrender1
 TEST_PACKAGES = chromium xdotool slapd ldap-utils libnss-wrapper libpam-wrapper nginx postgresql xmlsec1 \
-	default-jre-headless maven unzip
+	default-jre-headless maven unzip iproute2
+# The engines that sessions can run in, Podman's network beside it, a registry, and Debian's image.
+ENGINE_PACKAGES = docker.io podman netavark docker-registry debootstrap
 
 # Apps that are in images only keep out of the environment that the others share.
 IN_IMAGES_ONLY = $(dir $(shell grep -ls '^image_only: true' images/*/app.yaml))
 REQUIREMENTS = $(filter-out $(addsuffix requirements.txt,$(IN_IMAGES_ONLY)),$(wildcard images/*/requirements.txt))
-# CrystFEL is compiled for an hour from sources that not every machine can reach: by name only.
+# Not every machine reaches the sources of CrystFEL: built by name only.
 IMAGES ?= $(filter-out crystfel,$(notdir $(patsubst %/Dockerfile,%,$(wildcard images/*/Dockerfile))))
 SOURCES = $(shell find daas_desktop -name '*.py' -o -path '*/page/*')
 PIP = tools/pip.sh
 
-.PHONY: demo test bench attack-table images recipe lint packages test-packages keycloak keycloak-begins clean
+.PHONY: demo test test-engines bench attack-table images recipe lint packages test-packages engine-packages keycloak keycloak-begins clean
 
 demo: .node/ready .session-env/ready ## serve the demo at http://127.0.0.1:$(PORT)
 	@exec .venv/bin/python -m daas_demo --port $(PORT)
@@ -33,14 +35,20 @@ demo: .node/ready .session-env/ready ## serve the demo at http://127.0.0.1:$(POR
 test: keycloak-begins .node/ready .session-env/ready .satosa/ready keycloak ## run every test
 	@.venv/bin/python -m pytest
 
+# With CI=true an engine that was not run is a failure; else its tests are listed as skipped.
+test-engines: .node/ready .session-env/ready engine-packages ## the suite of all engines, on each of them
+	@.venv/bin/python -m tests.engines.prepare || $(if $(filter true,$(CI)),exit 1,true)
+	.venv/bin/python -m pytest -m "engines or local" $(if $(filter true,$(CI)),--every-engine)
+
 lint: .venv/ready ## style, types and the direction of imports
 	@.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 
-bench: .node/ready .session-env/ready test-packages ## the figures of docs/explanation/speed.md
+bench: .node/ready .session-env/ready engine-packages ## the figures of docs/explanation/speed.md
 	@.venv/bin/python -m benchmarks.sessions
+	.venv/bin/python -m benchmarks.containers
 
 attack-table: .node/ready .session-env/ready test-packages ## the attacks on a login, on ours and on OAuthenticator's own
 	@.venv/bin/python tools/attack_table.py
@@ -56,6 +64,9 @@ packages: ## Debian's packages that sessions need
 
 test-packages: packages
 	@PACKAGES="$(TEST_PACKAGES)" sh tools/packages.sh
+
+engine-packages: test-packages
+	@PACKAGES="$(ENGINE_PACKAGES)" sh tools/packages.sh
 
 # A real identity provider for the tests, kept outside of the tree. It comes while the environments
 # are set up; `keycloak` waits for it, and says it when it did not come.

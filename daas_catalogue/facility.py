@@ -120,9 +120,14 @@ class Facility(SingletonConfigurable):
         """The machine of a person who did not choose: the first of the configuration."""
         return next(iter(self.machines.values()))
 
+    @property
+    def apps_offered(self) -> Apps:
+        """The apps that some machine here can run; there is no button for any other."""
+        return {name: app for name, app in self.apps.items() if self.machines_for(app)}
+
     def app(self, name: str) -> App:
-        """Return the app *name*. Raises `UnknownApp`."""
-        if name not in self.apps:
+        """Return the app *name*. Raises `UnknownApp` when no machine here can run it, too."""
+        if name not in self.apps_offered:
             raise UnknownApp(f"There is no app “{name}” here.")
         return self.apps[name]
 
@@ -154,6 +159,11 @@ class Facility(SingletonConfigurable):
         """Return where *machine*'s sessions run."""
         return self.engines[machine.engine]
 
+    def title_of(self, machine: Machine) -> str:
+        """Return what pages call *machine*: `Large — containers`, or `Large` on the only engine."""
+        several = len({other.engine for other in self.machines.values()}) > 1
+        return f"{machine.title} — {self.engine_of(machine).title}" if several else machine.title
+
     def machines_for(self, app: App) -> Machines:
         """Return the machines that *app* can run on."""
         return {
@@ -163,7 +173,9 @@ class Facility(SingletonConfigurable):
     def check_machine(self, app: App, machine: Machine) -> None:
         """Raise `UnknownMachine` unless *app* can run on *machine*."""
         if not self._fits(app, machine):
-            raise UnknownMachine(f"{app.title} does not run on the machine “{machine.title}”.")
+            raise UnknownMachine(
+                f"{app.title} does not run on the machine “{self.title_of(machine)}”."
+            )
 
     def _fits(self, app: App, machine: Machine) -> bool:
         return not (app.image_only and self.engine_of(machine).kind == "local")

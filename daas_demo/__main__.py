@@ -25,10 +25,13 @@ from pathlib import Path
 from daas_demo import leftovers
 from daas_demo.prepare import MissingMeasurement, hub_secrets, prepare
 from daas_spawner import weaknesses
+from daas_spawner.containers.leftovers import end_all
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PROGRAMS = ("bwrap", "setpriv", "Xtigervnc", "matchbox-window-manager", "xprop")
 READY_SECONDS = 60.0
+#: What the hub takes from the caller's environment.
+PASSED_ON = ("PATH", "LANG", "HOME", "DAAS_DEMO_ENGINE")
 MOST_RESTARTS = 3  # of a hub that ends by itself, within a minute
 
 
@@ -72,6 +75,8 @@ def main() -> int:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         if lock is not None:
             leftovers.end(run)
+            if "DAAS_DEMO_ENGINE" in os.environ:
+                end_all(os.environ["DAAS_DEMO_ENGINE"], run)
             shutil.rmtree(run, ignore_errors=True)
     return 0
 
@@ -146,7 +151,7 @@ def hub_environment(port: int, folder: Path, run: Path) -> dict[str, str]:
     node = (REPOSITORY / ".node" / "node").resolve()
     proxy = REPOSITORY / ".node" / "proxy.mjs"
     return {
-        **{name: os.environ[name] for name in ("PATH", "LANG", "HOME") if name in os.environ},
+        **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
         **hub_secrets(state),
         "DAAS_RUN": str(run),
         "DAAS_STATE": str(state),

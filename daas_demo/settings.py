@@ -43,6 +43,22 @@ c.StorageLayout.raw = str(folder / "data" / "{beamline}" / "{proposal}" / "raw")
 c.StorageLayout.processed = str(folder / "data" / "{beamline}" / "{proposal}" / "processed")
 c.StorageLayout.roots = [str(folder / "data")]
 c.Facility.machines_offered = {"small": {"title": "Small", "cpus": 2, "memory_gib": 4}}
+if "DAAS_DEMO_ENGINE" in os.environ:
+    # A second machine, in containers of the images that `make images` has made.
+    c.Facility.engines_offered = {
+        "here": {"title": "here", "kind": "local"},
+        "containers": {
+            "title": "containers",
+            "kind": "docker",
+            "address": os.environ["DAAS_DEMO_ENGINE"],
+        },
+    }
+    c.Facility.machines_offered["large"] = {
+        "title": "Large",
+        "cpus": 2,
+        "memory_gib": 8,
+        "engine": "containers",
+    }
 
 c.DaasSpawner.examples_folder = str(folder / "examples")
 c.DaasSpawner.notice = NOTICE

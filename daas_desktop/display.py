@@ -94,7 +94,12 @@ class Display:
         return line.decode().strip()
 
     def start_window_manager(self) -> None:
-        """Start the window manager that gives the main window the whole screen."""
+        """Start the window manager that gives the main window the whole screen.
+
+        An image whose program is a whole desktop says that it brings its own.
+        """
+        if self._base.get("DAAS_OWN_WINDOW_MANAGER") == "1":
+            return
         try:
             self._wm = subprocess.Popen(
                 dies_with_us(["matchbox-window-manager", "-use_titlebar", "no"]),

@@ -13,6 +13,8 @@ MAIN_SHARE = 0.6
 LOOK_AGAIN_S = 1.0
 
 _TYPE = "_NET_WM_WINDOW_TYPE"
+# The background of a whole desktop (EWMH: DESKTOP) is all there is at its start.
+_MAIN_TYPES = ("NORMAL", "DESKTOP")
 _STANDARD_TYPE = re.compile(r"(?<!\w)_NET_WM_WINDOW_TYPE_(\w+)")
 
 
@@ -37,7 +39,7 @@ def is_main(properties: str, geometry: str, root_geometry: str) -> bool:
     """Say whether a window is the main one, from `xprop -id` and `xwininfo` of it and the root."""
     area, screen = _area(geometry), _area(root_geometry)
     return (
-        window_type(properties) == "NORMAL"
+        window_type(properties) in _MAIN_TYPES
         and "Map State: IsViewable" in geometry
         and screen > 0
         and area >= MAIN_SHARE * screen

@@ -161,17 +161,18 @@ class PortalApp(Application):
         asyncio.run(self._serve())
 
     async def _serve(self) -> None:
-        server = HTTPServer(
-            self.web_application(
-                prefix=os.environ["JUPYTERHUB_SERVICE_PREFIX"],
-                api_url=os.environ["JUPYTERHUB_API_URL"],
-                token=os.environ["JUPYTERHUB_API_TOKEN"],
-            ),
-            xheaders=True,
+        application = self.web_application(
+            prefix=os.environ["JUPYTERHUB_SERVICE_PREFIX"],
+            api_url=os.environ["JUPYTERHUB_API_URL"],
+            token=os.environ["JUPYTERHUB_API_TOKEN"],
         )
+        server = HTTPServer(application, xheaders=True)
         address = urlparse(os.environ["JUPYTERHUB_SERVICE_URL"])
         server.listen(address.port or 80, address.hostname or "127.0.0.1")
+        # The hub looks at its engines from now on, so that the first page knows what is away.
+        asking = asyncio.ensure_future(application.settings["portal"].hub.states(""))
         await until_ended()
+        asking.cancel()
         server.stop()
 
 

@@ -68,7 +68,7 @@ class Watches:
             await asyncio.sleep(INTERVAL_SECONDS)
 
     async def _states(self, person: str) -> States:
-        sessions = await self._hub.sessions(person)
+        sessions, said = await asyncio.gather(self._hub.sessions(person), self._hub.states(person))
         return {
             view.name: {
                 "state": view.state,
@@ -76,7 +76,7 @@ class Watches:
                 "title": view.title,
                 "url": view.url,
             }
-            for view in session_views(sessions, self._apps)
+            for view in session_views(sessions, self._apps, said.sessions)
         }
 
 

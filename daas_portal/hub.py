@@ -6,6 +6,7 @@ the portal's own; it can start, see and stop sessions and nothing else.
 
 import asyncio
 import json
+import logging
 import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from daas_model.launch import LaunchRequest
 #: A start may take its time; everything else is quick or the hub is ill.
 START_TIMEOUT = aiohttp.ClientTimeout(total=60)
 TIMEOUT = aiohttp.ClientTimeout(total=10)
+
+log = logging.getLogger("daas_portal")
 
 #: How the spawner ends its sentences: with the error's code.
 _CODE = re.compile(r"\s*\[(DAAS-[A-Z-]+)\]\s*\Z")
@@ -66,6 +69,24 @@ class HubSession:
 
 
 @dataclass(frozen=True, slots=True)
+class HubStates:
+    """What the spawner says beyond the hub's own states, in sentences for a page.
+
+    *engines*: those that are away, by name, and why. *sessions*: how far a start is, or why a
+    session does not run, by the session's name.
+    """
+
+    engines: Mapping[str, str]
+    sessions: Mapping[str, str]
+
+    @classmethod
+    def parse(cls, answer: Mapping[str, Any]) -> "HubStates":
+        """Read what `/api/states` says."""
+        engines, sessions = answer.get("engines") or {}, answer.get("sessions") or {}
+        return cls(engines=dict(engines), sessions=dict(sessions))
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """One step of a start. *failed* and *ready* end the stream."""
 
@@ -98,6 +119,17 @@ class HubClient:
         servers = answer.get("servers", {})
         sessions = [HubSession.parse(name, model) for name, model in servers.items()]
         return {session.name: session for session in sessions if session.is_ours}
+
+    async def states(self, person: str) -> HubStates:
+        """Return what there is to say of engines and of *person*'s sessions.
+
+        A hub that does not answer has nothing to say: that hides no machine.
+        """
+        try:
+            return HubStates.parse(await self._call("GET", f"states/{quote(person)}"))
+        except DaasError as error:
+            log.warning("%s: %s", error.code, error.detail or error.message)
+            return HubStates({}, {})
 
     async def start(self, person: str, request: LaunchRequest, title: str) -> None:
         """Ask the hub to start a session. Raises `Refused` with the spawner's sentence.

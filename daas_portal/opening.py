@@ -13,6 +13,7 @@ from daas_model.launch import LaunchRequest, display_name
 from daas_model.people import Person
 from daas_model.proposals import Proposal
 from daas_portal.hub import HubClient, HubSession, Refused, refused
+from daas_portal.machines import machine_views, require_working
 
 #: A start that takes longer shows its progress on a page of its own.
 PATIENCE_SECONDS = 2.0
@@ -24,12 +25,13 @@ class Opener:
     def __init__(self, facility: Facility, hub: HubClient) -> None:
         self._facility = facility
         self._hub = hub
+        self._asking: set[asyncio.Future[None]] = set()
         self._one_at_a_time: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def check(self, person: Person, request: LaunchRequest) -> tuple[Proposal, ...]:
         """Return the proposals of *request*. Raises what a page shows when it may not be opened."""
-        self._facility.app(request.app)
-        self._facility.machine(request.machine)
+        app = self._facility.app(request.app)
+        self._facility.check_machine(app, self._facility.machine(request.machine))
         self._facility.check_proposals(person, request)
         return await self._facility.catalogue.authorise(person, request.proposals)
 
@@ -46,22 +48,47 @@ class Opener:
         await self.check(person, request)
         async with self._one_at_a_time[person.name, request.server_name]:
             session = await self.running(person, request)
-            if session is None:
-                await self._start(person, request)
+            if session is None and (fetching := await self._start(person, request)):
+                return fetching
             session = await self._wait(person, request)
         if session is None:
             raise Refused("The session ended while it started. Your data is not affected.")
         return session
 
-    async def _start(self, person: Person, request: LaunchRequest) -> None:
-        title = display_name(self._facility.app(request.app).title, request.proposals)
+    async def _start(self, person: Person, request: LaunchRequest) -> HubSession | None:
+        """Have it started; return it only if there is something to wait for that a page tells.
+
+        Raises what a page shows when it was refused.
+        """
+        asking = asyncio.ensure_future(self._ask(person, request))
+        self._asking.add(asking)
+        asking.add_done_callback(self._forget)
+        # The hub answers when it runs, or after 10 s.
+        while not (await asyncio.wait({asking}, timeout=PATIENCE_SECONDS))[0]:
+            said = (await self._hub.states(person.name)).sessions
+            if request.server_name in said and (session := await self.running(person, request)):
+                return session
         try:
-            await self._hub.start(person.name, request, title)
+            await asking
         except Refused:
             # The hub keeps what was asked for and would use it again: forget it.
             with contextlib.suppress(DaasError):
                 await self._hub.stop(person.name, request.server_name)
             raise
+        return None
+
+    def _forget(self, asking: asyncio.Future[None]) -> None:
+        self._asking.discard(asking)
+        if not asking.cancelled():
+            asking.exception()  # has been raised, or the session's own page tells it
+
+    async def _ask(self, person: Person, request: LaunchRequest) -> None:
+        problems = (await self._hub.states(person.name)).engines
+        for machine in machine_views(self._facility, problems):
+            if machine.name == request.machine:
+                require_working(machine)
+        title = display_name(self._facility.app(request.app).title, request.proposals)
+        await self._hub.start(person.name, request, title)
 
     async def _wait(self, person: Person, request: LaunchRequest) -> HubSession | None:
         with contextlib.suppress(TimeoutError):

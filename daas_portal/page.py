@@ -18,6 +18,7 @@ from daas_model.errors import DaasError, HubUnavailable
 from daas_model.launch import LaunchRequest
 from daas_model.people import Person
 from daas_portal.hub import HubClient
+from daas_portal.machines import chosen, fitting, machine_views
 from daas_portal.opening import Opener
 
 log = logging.getLogger("daas_portal")
@@ -138,16 +139,28 @@ class Page(HubOAuthenticated, RequestHandler):
         if not isinstance(value, DaasError):
             super().log_exception(typ, value, tb)
 
-    def launch_request(self) -> LaunchRequest:
+    async def launch_request(self) -> LaunchRequest:
         """Return what the link or the form asks for. Raises `BadRequest`."""
+        app = self.get_argument("app", "")
         return LaunchRequest.parse(
             {
-                "app": self.get_argument("app", ""),
-                "machine": self.get_argument("machine", "")
-                or self.portal.facility.default_machine.name,
+                "app": app,
+                "machine": self.get_argument("machine", "") or await self._machine_for(app),
                 "proposals": [value for value in self.get_arguments("proposal") if value],
             }
         )
+
+    async def _machine_for(self, app_name: str) -> str:
+        """Return the machine of whoever named none: the first that the app can have now."""
+        facility = self.portal.facility
+        app = facility.apps_offered.get(app_name)
+        if app is None:
+            return facility.default_machine.name
+        machines = fitting(machine_views(facility, {}), facility, app)
+        if len(machines) > 1:
+            problems = (await self.portal.hub.states(self.person.name)).engines
+            machines = fitting(machine_views(facility, problems), facility, app)
+        return chosen(machines).name
 
 
 def _plain(status: int) -> tuple[str, str]:

@@ -1,5 +1,6 @@
 """One handler per page: parse, ask, render. A GET changes nothing; a POST answers 303."""
 
+import asyncio
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlencode
@@ -11,6 +12,7 @@ from daas_model.errors import BadRequest
 from daas_model.launch import ONE_PROPOSAL
 from daas_portal import views
 from daas_portal.hub import HubSession, Refused
+from daas_portal.machines import choice, chosen, fitting, machine_views, places
 from daas_portal.page import Page
 
 #: What a page may say after an action, by the word in its address.
@@ -35,29 +37,32 @@ class Home(Page):
     async def get(self) -> None:
         """Show the home page."""
         facility, person = self.portal.facility, self.person
-        listing = await facility.catalogue.proposals_of(person)
-        sessions = await self.portal.hub.sessions(person.name)
-        machine = facility.default_machine
+        listing, sessions, said = await asyncio.gather(
+            facility.catalogue.proposals_of(person),
+            self.portal.hub.sessions(person.name),
+            self.portal.hub.states(person.name),
+        )
+        where = choice(facility, said.engines, self.get_argument("machine", ""))
         running = [name for name, session in sessions.items() if session.ready or session.pending]
         self.show(
             "home.html",
-            sessions=views.session_views(sessions, facility.apps),
+            sessions=views.session_views(sessions, facility.apps, said.sessions, places(facility)),
             proposals=[
-                views.proposal_view(proposal, person, facility.apps, machine.name, running)
+                views.proposal_view(proposal, person, facility.apps_offered, where, running)
                 for proposal in listing.proposals
             ],
             one_proposal=ONE_PROPOSAL if facility.one_proposal_per_session else "",
             own=views.buttons(
                 [
                     app
-                    for app in views.in_order(facility.apps)
+                    for app in views.in_order(facility.apps_offered)
                     if app.own_resources and facility.starts_without_proposal(person)
                 ],
                 (),
-                machine.name,
+                where,
                 running,
             ),
-            machine=machine,
+            where=where,
             catalogue_notice=listing.notice,
             said=SAID.get(self.get_argument("said", ""), ""),
         )
@@ -69,24 +74,32 @@ class Open(Page):
     @authenticated
     async def get(self) -> None:
         """Show what would be opened, and one button. Nothing is started."""
-        request = self.launch_request()
-        proposals = await self.portal.opener.check(self.person, request)
+        request = await self.launch_request()
+        facility, opener = self.portal.facility, self.portal.opener
+        proposals = await opener.check(self.person, request)
+        running, said = await asyncio.gather(
+            opener.running(self.person, request), self.portal.hub.states(self.person.name)
+        )
+        app = facility.app(request.app)
+        machines = fitting(machine_views(facility, said.engines), facility, app)
+        there = running.request.machine if running and running.request else request.machine
         self.show(
             "open.html",
             request=request,
-            app=self.portal.facility.app(request.app),
-            machine=self.portal.facility.machine(request.machine),
+            app=app,
+            machines=machines,
+            machine=chosen(machines, there),
             proposals=[
                 (proposal, views.dates_of(proposal.visits), proposal.role_of(self.person.name))
                 for proposal in proposals
             ],
-            running=await self.portal.opener.running(self.person, request),
+            running=running,
         )
 
     @authenticated
     async def post(self) -> None:
         """Open it: a session that already runs, or a new one."""
-        session = await self.portal.opener.open(self.person, self.launch_request())
+        session = await self.portal.opener.open(self.person, await self.launch_request())
         target = session.url if session.ready else f"{self.portal.prefix}sessions/{session.name}"
         self.redirect(target, status=HTTPStatus.SEE_OTHER)
 
@@ -97,7 +110,10 @@ class Session(Page):
     @authenticated
     async def get(self, name: str) -> None:
         """Say how far it is, go there when it is ready, or say why it failed."""
-        session = (await self.portal.hub.sessions(self.person.name)).get(name)
+        sessions, said = await asyncio.gather(
+            self.portal.hub.sessions(self.person.name), self.portal.hub.states(self.person.name)
+        )
+        session = sessions.get(name)
         if session is None:
             raise Refused("This session does not run any more. Your files are kept.")
         if session.ready:
@@ -106,7 +122,7 @@ class Session(Page):
         reason = "" if session.pending else await self._why(session)
         self.show(
             "session.html",
-            session=views.session_view(session, self.portal.facility.apps),
+            session=views.session_view(session, self.portal.facility.apps, said.sessions),
             reason=reason,
         )
 

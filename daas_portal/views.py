@@ -1,7 +1,7 @@
 """What the pages show, made from what the hub and the catalogue say. Pure; tables test it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
 from daas_model.apps import App, Apps
@@ -9,6 +9,11 @@ from daas_model.launch import LaunchRequest
 from daas_model.people import Person
 from daas_model.proposals import Proposal, Visit
 from daas_portal.hub import HubSession
+from daas_portal.machines import Choice, MachineView
+
+#: Words for a page, by the name of what they are about.
+Said = Mapping[str, str]
+NOTHING: Said = {}
 
 STATES = {
     "Starting": "It will open as soon as it is ready.",
@@ -20,11 +25,12 @@ STATES = {
 
 @dataclass(frozen=True, slots=True)
 class SessionView:
-    """One card of the home page."""
+    """One card of the home page. *where* is empty where there is one machine only."""
 
     name: str
     title: str
     app: App | None
+    where: str
     state: str
     meaning: str
     url: str
@@ -34,11 +40,21 @@ class SessionView:
 
 @dataclass(frozen=True, slots=True)
 class OpenButton:
-    """One way to open a proposal. *running* says that a session is there already."""
+    """One way to open a proposal. *running* says that a session is there already.
+
+    *elsewhere* says that the app cannot have the machine that was chosen on the page.
+    """
 
     app: App
     primary: bool
     running: bool
+    machine: MachineView
+    elsewhere: bool
+
+    @property
+    def problem(self) -> str:
+        """Why it cannot be pressed now; what runs already can always be gone to."""
+        return "" if self.running else self.machine.problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,59 +76,73 @@ def state_of(session: HubSession) -> str:
     return "Running" if session.ready else "Stopped"
 
 
-def session_view(session: HubSession, apps: Apps) -> SessionView:
-    """Return the card of *session*."""
+def session_view(
+    session: HubSession, apps: Apps, said: Said = NOTHING, places: Said = NOTHING
+) -> SessionView:
+    """Return the card of *session*.
+
+    *said* is what the hub says of sessions by their names, *places* the titles of machines.
+    """
     state = state_of(session)
     app = apps.get(session.request.app) if session.request else None
     return SessionView(
         name=session.name,
         title=session.title,
         app=app,
+        where=places.get(session.request.machine, "") if session.request else "",
         state=state,
-        meaning=STATES[state],
+        meaning=said.get(session.name) or STATES[state],
         url=session.url,
         started=_moment(session.started),
         request=session.request,
     )
 
 
-def session_views(sessions: Mapping[str, HubSession], apps: Apps) -> tuple[SessionView, ...]:
-    """Return all cards, what runs first."""
+def session_views(
+    sessions: Mapping[str, HubSession], apps: Apps, said: Said = NOTHING, places: Said = NOTHING
+) -> tuple[SessionView, ...]:
+    """Return all cards, what runs first; see `session_view`."""
     order = list(STATES)
-    views = [session_view(session, apps) for session in sessions.values()]
+    views = [session_view(session, apps, said, places) for session in sessions.values()]
     views.sort(key=lambda view: (order.index(view.state) // 2, view.title))
     return tuple(views)
 
 
 def in_order(apps: Apps) -> tuple[App, ...]:
-    """Return the apps as buttons stand: programs with a window first, then by title."""
-    return tuple(sorted(apps.values(), key=lambda app: (app.kind != "desktop", app.title)))
-
-
-def buttons(
-    apps: Iterable[App], proposals: tuple[str, ...], machine: str, running: Iterable[str]
-) -> tuple[OpenButton, ...]:
-    """Return one button per app; the first is the primary one."""
-    names = set(running)
+    """Return the apps as buttons stand: by their order, programs with a window first, by title."""
     return tuple(
-        OpenButton(
-            app=app,
-            primary=place == 0,
-            running=LaunchRequest(app.name, machine, proposals).server_name in names,
-        )
-        for place, app in enumerate(apps)
+        sorted(apps.values(), key=lambda app: (app.order, app.kind != "desktop", app.title))
     )
 
 
+def buttons(
+    apps: Iterable[App], proposals: tuple[str, ...], choice: Choice, running: Iterable[str]
+) -> tuple[OpenButton, ...]:
+    """Return one button per app; the first that can be pressed is the primary one."""
+    names = set(running)
+    shown = [
+        OpenButton(
+            app=app,
+            primary=False,
+            running=LaunchRequest(app.name, "", proposals).server_name in names,
+            machine=choice.of_app[app.name],
+            elsewhere=choice.of_app[app.name] != choice.chosen,
+        )
+        for app in apps
+    ]
+    primary = next((button for button in shown if not button.problem), None)
+    return tuple(replace(button, primary=button is primary) for button in shown)
+
+
 def proposal_view(
-    proposal: Proposal, person: Person, apps: Apps, machine: str, running: Iterable[str]
+    proposal: Proposal, person: Person, apps: Apps, choice: Choice, running: Iterable[str]
 ) -> ProposalView:
     """Return what the home page shows of *proposal* to *person*."""
     return ProposalView(
         proposal=proposal,
         role=proposal.role_of(person.name),
         dates=dates_of(proposal.visits),
-        buttons=buttons(in_order(apps), (proposal.id,), machine, running),
+        buttons=buttons(in_order(apps), (proposal.id,), choice, running),
     )
 
 

@@ -1,7 +1,7 @@
 """How a session runs: one plan, rendered for the engine it runs on.
 
 Start reading at `spawner.py`; `plan.py` is the narrow waist; `one_door.py` says who may start;
-`local/` is the back end for one machine.
+`states.py` tells the portal; `local/` and `containers/` are the back ends.
 """
 
 import os
@@ -19,12 +19,14 @@ def configure(c: Any, hosting: Hosting, *, run_folder: Path, state_folder: Path)
     *run_folder* holds sockets (short path, lower case), *state_folder* what must survive.
     """
     from daas_spawner.one_door import roles  # noqa: PLC0415  only the hub needs the hub's code
+    from daas_spawner.states import HANDLERS  # noqa: PLC0415
 
     c.JupyterHub.spawner_class = "daas"
     c.JupyterHub.allow_named_servers = True
     # What runs must outlive a hub that is restarted; whoever ends the service ends them.
     c.JupyterHub.cleanup_servers = False
     c.JupyterHub.load_roles = roles()
+    c.JupyterHub.extra_handlers = HANDLERS
     if hosting.subdomains:
         c.JupyterHub.subdomain_host = hosting.sessions_url
         c.JupyterHub.subdomain_hook = hosting.host_of

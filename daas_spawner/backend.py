@@ -10,6 +10,9 @@ from daas_spawner.plan import SessionPlan
 #: without UID, paths of data or secrets: it is kept in the hub's database.
 State = dict[str, Any]
 
+#: The only reason of an end that an engine knows and a person can do something about.
+OUT_OF_MEMORY = "It needed more memory than its machine has. Open it on a larger machine."
+
 
 class Backend(Protocol):
     """Runs one session."""
@@ -34,8 +37,16 @@ class Backend(Protocol):
         """End the session and everything in it. Ending one that is gone is no error."""
         ...
 
+    def progress(self) -> str:
+        """Return what a start waits for, in words for a page; empty when there is nothing."""
+        ...
+
     def watch(self, ended: Callable[[], None]) -> None:
         """Call *ended* once when the session ends by whatever means."""
+        ...
+
+    def ending(self) -> str:
+        """Return why a session that has ended did so, in sentences; empty when nobody knows."""
         ...
 
     def state(self) -> State:

@@ -1,16 +1,19 @@
 """Which back end runs a session: chosen by the kind of its machine's engine."""
 
+import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass
 from logging import Logger
 from pathlib import Path
 
 from traitlets.config import Config
 
-from daas_model import __version__
-from daas_model.apps import App
 from daas_model.engines import Engine
 from daas_spawner.backend import Backend
 from daas_spawner.local.backend import LocalBackend
+
+#: An engine that has not been looked at yet is waited for so long, once.
+FIRST_LOOK_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +44,33 @@ def make_backend(engine: Engine, place: Place, config: Config, log: Logger) -> B
     from daas_spawner.containers.backend import ContainerBackend  # noqa: PLC0415
     from daas_spawner.containers.container import Container  # noqa: PLC0415
     from daas_spawner.containers.engine import ContainerEngine  # noqa: PLC0415
+    from daas_spawner.containers.fetching import Fetches  # noqa: PLC0415
+    from daas_spawner.containers.images import ContainerImages  # noqa: PLC0415
 
-    container = Container(ContainerEngine.of(engine), place.person, place.session, config, log)
-    return ContainerBackend(*paths, container=container, fetch=_built_here)
+    shared = ContainerEngine.of(engine)
+    fetches = Fetches.of(shared, ContainerImages(config=config))
+    container = Container(shared, place.person, place.session, config, log)
+    return ContainerBackend(
+        *paths, container=container, fetch=fetches.ensure, progress=fetches.sentence
+    )
 
 
-async def _built_here(app: App) -> str:
-    return f"daas/{app.name}:{__version__}"
+async def problems_of(engines: Iterable[Engine], run_folder: Path) -> dict[str, str]:
+    """Return why nothing can be started on an engine just now, by its name; from memory.
+
+    Those that answer are left out. The first question begins the watch of each engine.
+    """
+    away = [engine for engine in engines if engine.kind != "local"]
+    if not away:
+        return {}
+    from daas_spawner.containers.engine import ContainerEngine  # noqa: PLC0415  as above
+    from daas_spawner.containers.leftovers import Leftovers  # noqa: PLC0415
+
+    watched = [ContainerEngine.of(engine) for engine in away]
+    for engine in watched:
+        Leftovers.of(engine, run_folder)
+    looks = [asyncio.ensure_future(engine.looked.wait()) for engine in watched]
+    _, waiting = await asyncio.wait(looks, timeout=FIRST_LOOK_SECONDS)
+    for look in waiting:
+        look.cancel()
+    return {engine.engine.name: engine.problem for engine in watched if engine.problem}

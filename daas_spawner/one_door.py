@@ -46,10 +46,15 @@ def roles() -> list[dict[str, Any]]:
     ]
 
 
+def asked_by_portal(handler: Any) -> bool:  # a tornado handler of the hub, or None
+    """Tell whether the portal's service asks."""
+    asker = getattr(handler, "current_user", None)
+    return isinstance(asker, orm.Service) and asker.name == PORTAL
+
+
 def require_portal(handler: Any) -> None:  # a tornado handler of the hub, or None
     """Pass if the portal's service asked for this start. Raises `StartRefused`."""
-    asker = getattr(handler, "current_user", None)
-    if not (isinstance(asker, orm.Service) and asker.name == PORTAL):
+    if not asked_by_portal(handler):
         raise StartRefused("Sessions are started from the portal only. Nothing was started.")
 
 

@@ -187,7 +187,8 @@ def _environment(
                     "command": list(app.command),
                 }
                 for app in apps.values()
-                if app.kind == "desktop"
+                # An image brings its own app only.
+                if app.kind == "desktop" and around.programs and not app.image_only
             ]
         ),
     }

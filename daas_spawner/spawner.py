@@ -5,6 +5,7 @@ more, because options are kept in the hub's database and re-used by the hub.
 """
 
 import asyncio
+from collections.abc import AsyncIterator
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -15,10 +16,11 @@ from traitlets import Unicode, default
 
 from daas_catalogue.facility import Facility
 from daas_model.engines import Engine
-from daas_model.errors import DaasError, NeedsProposal, ProposalNotFound
+from daas_model.errors import DaasError, EngineProblem, NeedsProposal, ProposalNotFound
 from daas_model.launch import LaunchRequest
 from daas_model.people import Person
 from daas_model.proposals import Proposal
+from daas_spawner import states
 from daas_spawner.backend import Backend, State
 from daas_spawner.backends import Place, make_backend
 from daas_spawner.one_door import refusal, require_portal
@@ -33,6 +35,8 @@ from daas_spawner.plan import (
 
 #: The parts of the hub's environment that a session needs; the rest is the plan's.
 HUB_VARIABLES = "JUPYTERHUB_"
+#: What a start that took too long has begun is ended within this time, before the hub gives up.
+ENDING_SECONDS = 15
 
 
 class DaasSpawner(Spawner):
@@ -127,13 +131,45 @@ class DaasSpawner(Spawner):
         """
         try:
             require_portal(self.handler)
-            self._backend = None  # the options may name another machine than last time
-            plan = await self.plan()
-            url: str = await self.backend.start(plan)
         except DaasError as error:
+            raise refusal(error) from None
+        self._say("")
+        try:
+            self._backend = None  # the options may name another machine than last time
+            url = await self._started_in_time()
+        except DaasError as error:
+            self._say(str(error))
             raise refusal(error) from None
         self.backend.watch(self._ended)
         return url
+
+    async def _started_in_time(self) -> str:
+        try:
+            async with asyncio.timeout(max(1, self.start_timeout - ENDING_SECONDS)):
+                return await self.backend.start(await self.plan())
+        except TimeoutError:
+            raise EngineProblem(
+                "It took too long until the app could start.",
+                "What was being fetched goes on: open it again in a few minutes. If that does not "
+                "help, tell your facility's support the code.",
+            ) from None
+
+    async def progress(self) -> AsyncIterator[dict[str, object]]:
+        """Yield how far the start is whenever there is something new to say; until it ends."""
+        told = ""
+        while True:
+            if self.progress_words not in ("", told):
+                told = self.progress_words
+                yield {"message": told}
+            await asyncio.sleep(1)
+
+    @property
+    def progress_words(self) -> str:
+        """What the start waits for, in words for a page; empty when there is nothing to say."""
+        return self._backend.progress() if self._backend else ""
+
+    def _say(self, why: str) -> None:
+        states.note(self.user.name, self.name, why)
 
     async def plan(self) -> SessionPlan:
         """Return the plan for the options as they are now. Raises `DaasError`."""
@@ -199,7 +235,9 @@ class DaasSpawner(Spawner):
 
     def _ended(self) -> None:
         if not self._stop_pending:
-            self.log.info("Session %s ended by itself or from outside.", self._log_name)
+            why = self.backend.ending()
+            self.log.info("Session %s ended by itself or from outside. %s", self._log_name, why)
+            self._say(f"It ended. {why} Your files are kept." if why else states.ENDED)
             self._telling = asyncio.ensure_future(self._tell_hub())
 
     async def _tell_hub(self) -> None:
@@ -225,6 +263,8 @@ class DaasSpawner(Spawner):
             self.backend.restore(state["session"])
             if self.backend.is_running():
                 self.backend.watch(self._ended)
+            else:
+                self._say(states.ENDED)
 
     def clear_state(self) -> None:
         """Forget the session."""

@@ -9,11 +9,11 @@ const headers = { "X-XSRFToken": document.body.dataset.xsrf };
 const RETRY_MS = 3000;
 
 function showSession(card, { state, meaning, url }) {
+  card.querySelector("[data-meaning]").textContent = meaning;
   if (card.dataset.state === state) return;
   const title = card.querySelector("h3").textContent;
   card.dataset.state = state;
   card.querySelector("[data-word]").textContent = state;
-  card.querySelector("[data-meaning]").textContent = meaning;
   card.querySelector("a[data-when]").href = url;
   const stop = card.querySelector("[data-stop]");
   stop.textContent = state === "Stopped" ? "Remove" : "Stop";
@@ -21,10 +21,23 @@ function showSession(card, { state, meaning, url }) {
   announcer.textContent = `${title}: ${state}.`;
 }
 
-function showSessions(states) {
-  const waiting = document.querySelector("[data-waiting]")?.dataset;
+// The numbers change all the time; read aloud is only what stands before the first comma.
+function showProgress(words, meaning) {
+  const [step] = meaning.split(",");
+  if (words.textContent.split(",")[0] !== step) announcer.textContent = step;
+  words.textContent = meaning;
+}
+
+function showWaiting(page, states) {
+  const now = states[page.dataset.waiting];
   // Only when it is another state than this page was made for, or it would reload for ever.
-  if (waiting && states[waiting.waiting]?.state !== waiting.state) location.reload();
+  if (now?.state !== page.dataset.state) location.reload();
+  else if (now?.state === "Starting") showProgress(page.querySelector("[data-meaning]"), now.meaning);
+}
+
+function showSessions(states) {
+  const waiting = document.querySelector("[data-waiting]");
+  if (waiting) showWaiting(waiting, states);
   const list = document.getElementById("running");
   if (!list) return;
   const cards = [...document.querySelectorAll("[data-session]")];

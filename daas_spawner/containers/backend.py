@@ -7,6 +7,7 @@ watch only, which also lets `leftovers.py` remove what nobody keeps any more.
 import asyncio
 import contextlib
 import os
+import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from docker.errors import APIError
 
 from daas_model.apps import App
 from daas_model.errors import EngineProblem
-from daas_spawner.backend import State
+from daas_spawner.backend import OUT_OF_MEMORY, State
 from daas_spawner.containers.container import Container
 from daas_spawner.containers.leftovers import SESSION, Leftovers
 from daas_spawner.containers.refusals import refusal_of
@@ -23,11 +24,18 @@ from daas_spawner.plan import SessionPlan
 from daas_spawner.session.doorkeeper import ETC
 from daas_spawner.session.etc import people_files
 from daas_spawner.session.keeper import Keeper, key_of
+from daas_spawner.session.last_word import MEMORY
 
 LAST_LINES = 50
+#: So long the engine is asked why a session has ended, before the hub is told that it has.
+LEARN_SECONDS = 3.0
+#: What a first process returns for a program that was killed.
+KILLED = 128 + signal.SIGKILL
 
 #: Returns the image to run an app from, once the engine has it. Raises `DaasError`.
 Fetch = Callable[[App], Awaitable[str]]
+#: Returns how far that is, in words for a page; empty when nothing is being fetched.
+Progress = Callable[[App], str]
 
 
 class ContainerBackend:
@@ -42,11 +50,15 @@ class ContainerBackend:
         *,
         container: Container,
         fetch: Fetch,
+        progress: Progress = lambda _: "",
     ) -> None:
         self._key = key_of(run_folder, name)
+        self._ending = ""
         self._container = container
         self._engine = container.engine
         self._fetch = fetch
+        self._progress = progress
+        self._fetching: App | None = None
         self._leftovers = Leftovers.of(container.engine, run_folder)
         self._hub = run_folder / "hub" / "hub.sock"
         self._log_file = log_folder / f"{name}.log"
@@ -55,7 +67,7 @@ class ContainerBackend:
 
     async def start(self, plan: SessionPlan) -> str:
         """Start the session; see `daas_spawner.backend.Backend`."""
-        image = await self._fetch(plan.app)
+        image = await self._image(plan.app)
         settings = render(
             plan,
             self._container.name,
@@ -71,14 +83,20 @@ class ContainerBackend:
                 raise self._failed()
             await self._doorkeeper.keep()
         except BaseException as error:
-            await self._keep_last_words()
-            await self._end()
+            await self._end(keep_words=True)
             if isinstance(error, APIError):
                 raise refusal_of(error) from None
             raise
         finally:
             self._leftovers.busy.discard(self._key)
         return self._doorkeeper.url
+
+    async def _image(self, app: App) -> str:
+        self._fetching = app
+        try:
+            return await self._fetch(app)
+        finally:
+            self._fetching = None
 
     async def _begin(self, image: str, settings: ContainerSettings) -> None:
         """Start the container; return once its first process has taken the door."""
@@ -115,9 +133,40 @@ class ContainerBackend:
         """Return whether the doorkeeper, and so the session, runs."""
         return self._doorkeeper.is_running()
 
+    def progress(self) -> str:
+        """Return how far the image is."""
+        return self._progress(self._fetching) if self._fetching else ""
+
     def watch(self, ended: Callable[[], None]) -> None:
         """Call *ended* when the session ends; see `daas_spawner.backend.Backend`."""
-        self._doorkeeper.watch(ended)
+
+        def gone() -> None:
+            # Before what is left of it is removed.
+            self._leftovers.busy.add(self._key)
+            self._learning = asyncio.ensure_future(self._learn_why(ended))
+
+        self._doorkeeper.watch(gone)
+
+    async def _learn_why(self, ended: Callable[[], None]) -> None:
+        """Ask the engine why the session has ended, and keep its last words."""
+        try:
+            with contextlib.suppress(APIError, EngineProblem, TimeoutError):
+                async with asyncio.timeout(LEARN_SECONDS):
+                    await self._engine.call("wait", self._container.object_id)
+                    found = await self._engine.call("inspect_container", self._container.object_id)
+                    # What was killed must be the session's own program, not one that it ran.
+                    # Podman 4 does not tell why; the doorkeeper has looked.
+                    if found["State"]["ExitCode"] == KILLED:
+                        memory = self._doorkeeper.last_word == MEMORY
+                        self._ending = OUT_OF_MEMORY if memory else ""
+                    await self._keep_last_words()
+        finally:
+            self._leftovers.busy.discard(self._key)
+            ended()
+
+    def ending(self) -> str:
+        """Return why the session ended; see `daas_spawner.backend.Backend`."""
+        return self._ending
 
     async def stop(self) -> None:
         """End the session; see `daas_spawner.backend.Backend`."""
@@ -127,11 +176,13 @@ class ContainerBackend:
         finally:
             self._leftovers.busy.discard(self._key)
 
-    async def _end(self) -> None:
+    async def _end(self, keep_words: bool = False) -> None:
         if self._container.object_id:
             # An engine that is away, or has lost it: what is left is removed when it is back.
             with contextlib.suppress(APIError, EngineProblem):
                 await self._engine.call("stop", self._container.object_id, timeout=STOP_SECONDS)
+                if keep_words:  # only now they are all there
+                    await self._keep_last_words()
                 await self._container.remove_object()
             self._container.object_id = ""
         await self._doorkeeper.stop()

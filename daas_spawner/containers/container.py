@@ -5,15 +5,18 @@ it and wins. Used by `backend.py` only, never by the hub itself.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable
 from logging import Logger
 from types import SimpleNamespace
 from typing import Any
 
+from docker.errors import NotFound
 from dockerspawner import DockerSpawner
 from traitlets.config import Config
 
 from daas_spawner.containers.engine import ContainerEngine
+from daas_spawner.containers.leftovers import SESSION
 from daas_spawner.containers.rendering import ContainerSettings
 
 
@@ -50,6 +53,8 @@ class Container(DockerSpawner):
 
     def wear(self, image: str, settings: ContainerSettings) -> None:
         """Take what is to be created."""
+        # Two hubs on one engine may have a session of the same name.
+        self.object_name = f"{self._object_name_default()}-{settings.create['labels'][SESSION]}"
         self.image = image
         self.cmd = list(settings.argv)
         self._environment = settings.environment
@@ -65,6 +70,11 @@ class Container(DockerSpawner):
             **settings.host,
             "mounts": [*self.mount_binds, *settings.host["mounts"]],
         }
+
+    async def remove_object(self) -> None:
+        """Remove the container even while it runs: a hub that forgot it may have left it."""
+        with contextlib.suppress(NotFound):
+            await self.docker("remove_container", self.object_id, v=True, force=True)
 
     def get_env(self) -> dict[str, str]:
         """Return the facility's own variables and the session's."""

@@ -22,6 +22,8 @@ from daas_model.errors import EngineProblem
 CALL_SECONDS = 60.0
 #: The watch asks once per interval, however many sessions there are.
 WATCH_SECONDS = 5.0
+#: An engine that takes longer to answer the watch counts as away.
+LOOK_SECONDS = 5.0
 THREADS = 8
 
 _log = logging.getLogger("jupyterhub.daas.engine")
@@ -39,11 +41,15 @@ class ContainerEngine:
         self.engine = engine
         #: Why nothing can be started there, in a sentence; empty while it answers.
         self.problem = ""
+        #: Set once that is known.
+        self.looked = asyncio.Event()
         self.calls = 0
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=f"engine-{engine.name}")
         self._own = threading.local()
+        self._clients: list[docker.APIClient] = []
         self._watch: asyncio.Task[None] | None = None
         self._told: dict[str, Callable[[list[Listed]], Awaitable[None]]] = {}
+        self._asked: dict[str, asyncio.Future[list[Listed]]] = {}
 
     @classmethod
     def of(cls, engine: Engine) -> "ContainerEngine":
@@ -59,6 +65,7 @@ class ContainerEngine:
             self._own.client = docker.APIClient(
                 self.engine.address, version="auto", timeout=CALL_SECONDS
             )
+            self._clients.append(self._own.client)
         client: docker.APIClient = self._own.client
         return client
 
@@ -84,8 +91,8 @@ class ContainerEngine:
 
     def _unreachable(self, error: Exception) -> EngineProblem:
         return EngineProblem(
-            f"The engine of the machine “{self.engine.title}” does not answer, so nothing was "
-            "started or ended there.",
+            f"The machines of “{self.engine.title}” do not answer, so nothing was started or ended "
+            "there.",
             "Choose another machine, or try again in a few minutes. Your data is not affected.",
             detail=f"{self.engine.address}: {type(error).__name__}",
         )
@@ -108,13 +115,26 @@ class ContainerEngine:
         """Ask once, and note whether the engine answers."""
         try:
             for label, tell in list(self._told.items()):
-                await tell(await self.call("containers", all=True, filters={"label": label}))
+                await tell(await self._listed(label))
             problem = ""
-        except (EngineProblem, APIError) as error:
-            problem = str(self._unreachable(error).message)
+        except (EngineProblem, APIError, TimeoutError):
+            problem = f"“{self.engine.title}” does not answer."
         if problem != self.problem:
             _log.warning("Engine %s: %s", self.engine.name, problem or "it answers again.")
         self.problem = problem
+        self.looked.set()
+
+    async def _listed(self, label: str) -> list[Listed]:
+        """Return the containers with *label*. An engine that hangs is asked once, not again."""
+        question = self._asked.pop(label, None) or asyncio.ensure_future(
+            self.call("containers", all=True, filters={"label": label})
+        )
+        try:
+            async with asyncio.timeout(LOOK_SECONDS):
+                return await asyncio.shield(question)
+        except TimeoutError:
+            self._asked[label] = question
+            raise
 
     async def close(self) -> None:
         """End the watch. For tests; a hub has its engines for life."""
@@ -124,3 +144,5 @@ class ContainerEngine:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._watch
         self._threads.shutdown(wait=False, cancel_futures=True)
+        for client in self._clients:
+            client.close()

@@ -82,6 +82,11 @@ class Fetches:
         fetch = self._running.get(self._images.image_of(app.name).name)
         return fetch.layers.progress if fetch else None
 
+    def sentence(self, app: App) -> str:
+        """Return how far the fetch is in words for a page, empty when none runs."""
+        progress = self.progress(app)
+        return progress.sentence(app.title) if progress else ""
+
     def _begin(self, image: Image) -> _Fetch:
         layers = Layers()
         task = asyncio.create_task(self._fetch(image, layers))

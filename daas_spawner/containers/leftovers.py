@@ -8,10 +8,13 @@ import asyncio
 import contextlib
 import hashlib
 import logging
+from contextlib import closing
 from pathlib import Path
 from typing import ClassVar
 
-from docker.errors import APIError
+import docker
+from docker.errors import APIError, DockerException
+from requests.exceptions import RequestException
 
 from daas_model.errors import EngineProblem
 from daas_spawner.containers.engine import ContainerEngine, Listed
@@ -23,6 +26,23 @@ HUB, SESSION = "daas.hub", "daas.session"
 _log = logging.getLogger("jupyterhub.daas.engine")
 
 
+def _hub(run_folder: Path) -> str:
+    return hashlib.sha256(str(run_folder).encode()).hexdigest()[:12]
+
+
+def end_all(address: str, run_folder: Path) -> None:
+    """Remove all containers of one hub, for whoever ends the whole installation. Blocks."""
+    with (
+        contextlib.suppress(DockerException, RequestException),
+        closing(docker.APIClient(address, version="auto")) as client,
+    ):
+        for container in client.containers(
+            all=True, filters={"label": f"{HUB}={_hub(run_folder)}"}
+        ):
+            with contextlib.suppress(APIError):
+                client.remove_container(container["Id"], force=True, v=True)
+
+
 class Leftovers:
     """What is left of one hub's sessions on one engine: see `of`."""
 
@@ -31,7 +51,7 @@ class Leftovers:
     def __init__(self, engine: ContainerEngine, run_folder: Path) -> None:
         self._engine = engine
         self._run_folder = run_folder
-        self.label = {HUB: hashlib.sha256(str(run_folder).encode()).hexdigest()[:12]}
+        self.label = {HUB: _hub(run_folder)}
         #: Sessions that begin or end just now: whoever does that removes them.
         self.busy: set[str] = set()
 

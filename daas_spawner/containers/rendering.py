@@ -15,9 +15,8 @@ from daas_spawner.plan import PROPOSALS, SessionPlan
 
 #: A session that has been told to end is given so long before it is killed.
 STOP_SECONDS = 4
-
-#: Of each such time (microseconds) a session may use its processors' part.
-_PERIOD_US = 100_000
+#: The kernel's own period of the CPU quota, in microseconds.
+CPU_PERIOD_US = 100_000
 
 _TMPFS = "rw,exec,nosuid,nodev,mode=1777"
 _SHORT_LOG = LogConfig(type=LogConfig.types.JSON, config={"max-size": "1m", "max-file": "1"})
@@ -83,8 +82,8 @@ def _confined(plan: SessionPlan, network: str) -> dict[str, Any]:
         "auto_remove": False,  # its last words are read first
         "cap_add": [],
         "cap_drop": ["ALL"],
-        "cpu_period": _PERIOD_US,
-        "cpu_quota": int(limits.cpus * _PERIOD_US),
+        "cpu_period": CPU_PERIOD_US,
+        "cpu_quota": int(limits.cpus * CPU_PERIOD_US),
         "init": True,
         "ipc_mode": "private",
         "log_config": _SHORT_LOG,

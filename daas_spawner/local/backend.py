@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from daas_model.errors import EngineProblem
-from daas_spawner.backend import State
+from daas_spawner.backend import OUT_OF_MEMORY, State
 from daas_spawner.local.limits import Group, hierarchies
 from daas_spawner.local.sandbox import render
 from daas_spawner.local.supervisor import FILES
 from daas_spawner.plan import SessionPlan
 from daas_spawner.session.keeper import Keeper, key_of
+from daas_spawner.session.last_word import MEMORY
 
 
 class LocalBackend:
@@ -45,6 +46,10 @@ class LocalBackend:
         """Return whether the supervisor runs and has its socket."""
         return self._supervisor.is_running()
 
+    def progress(self) -> str:
+        """Return nothing: a sandbox waits for nothing that is worth words."""
+        return ""
+
     def watch(self, ended: Callable[[], None]) -> None:
         """Call *ended* when the supervisor ends; see `daas_spawner.backend.Backend`."""
         self._supervisor.watch(ended)
@@ -54,6 +59,10 @@ class LocalBackend:
         await self._supervisor.stop()
         # What a supervisor that was killed could not remove.
         await asyncio.to_thread(Group(self._supervisor.folder.name, hierarchies()).remove)
+
+    def ending(self) -> str:
+        """Return why the session ended; see `daas_spawner.backend.Backend`."""
+        return OUT_OF_MEMORY if self._supervisor.last_word == MEMORY else ""
 
     def state(self) -> State:
         """Return the supervisor's number and start time."""

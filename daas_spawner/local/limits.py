@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from daas_spawner.session.memory import EVENTS, kills
+
 CONTROLLERS = ("memory", "cpu", "pids")
 ROOT = Path("/sys/fs/cgroup")
 PERIOD_US = 100_000  # the kernel's default period of the CPU quota, in microseconds
@@ -95,6 +97,14 @@ class Group:
         """Put the calling process, and so its future children, into the group."""
         for _, folder in self._places:
             (folder / "cgroup.procs").write_text(str(os.getpid()), "ascii")
+
+    def ran_out_of_memory(self) -> bool:
+        """Tell whether the kernel has killed something in the group for its memory."""
+        for place, folder in self._places:
+            with contextlib.suppress(OSError):
+                if kills((folder / EVENTS[place.version]).read_text("ascii")):
+                    return True
+        return False
 
     def remove(self) -> None:
         """Remove the group; the kernel empties it a moment after the last exit. Blocks ≤ 1 s."""

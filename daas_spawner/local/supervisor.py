@@ -22,11 +22,14 @@ from typing import Any
 from daas_spawner.local.limits import Group, hierarchies
 from daas_spawner.session import relay
 from daas_spawner.session.home import prepare_home
+from daas_spawner.session.last_word import MEMORY, last_word
 from daas_spawner.session.listening import DOOR, listen
 from daas_spawner.session.processes import Process, read_process, write_process
 
 FILES = 10  # the first descriptor of the sandbox's small files
 GRACE_SECONDS = 4.0
+#: Bubblewrap says so of the program, or is itself what the kernel chose.
+KILLED = (128 + signal.SIGKILL, -signal.SIGKILL)
 MOST_LOG_BYTES = 1024 * 1024
 
 
@@ -109,6 +112,8 @@ class Session:
                 child.kill()
         while self._keep_output(output) and select.select([output], [], [], 0)[0]:
             pass  # the last words, of which there is at most a pipe full
+        if not self._stop_at and child.returncode in KILLED and self._group.ran_out_of_memory():
+            last_word(self._folder).write_text(MEMORY, "ascii")
         self.clean_up()
 
     def _keep_output(self, output: int) -> bool:

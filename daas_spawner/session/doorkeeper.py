@@ -13,6 +13,7 @@ import selectors
 import shutil
 import signal
 import socket
+import struct
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,7 +21,9 @@ from typing import Any
 
 from daas_spawner.session import relay
 from daas_spawner.session.home import prepare_home
+from daas_spawner.session.last_word import MEMORY, last_word
 from daas_spawner.session.listening import listen
+from daas_spawner.session.memory import MemoryOf
 from daas_spawner.session.processes import Process, read_process, write_process
 
 #: Where the first process inside asks for its descriptors; `daas_desktop.enter` is that process.
@@ -51,7 +54,7 @@ class Doorkeeper:
     def __init__(self, folder: Path, order: Mapping[str, Any]) -> None:
         self._folder = folder
         self._order = order
-        self._kept = False
+        self._memory: MemoryOf | None = None
 
     def start(self) -> None:
         """Make everything that the container is given. Raises `OSError`."""
@@ -84,6 +87,10 @@ class Doorkeeper:
 
     def _hand_over(self) -> bool:
         asker, _ = self._asked.accept()
+        number, _, _ = struct.unpack(
+            "3i", asker.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+        )
+        self._memory = MemoryOf(number)
         with asker, contextlib.suppress(OSError):
             socket.send_fds(asker, [b"."], [self._door.fileno(), self._life_inside.fileno()])
         # From now on the session alone holds them: what it closes is closed.
@@ -100,7 +107,12 @@ class Doorkeeper:
 
     def _look(self) -> bool:
         """What is written means nothing; the end is when all have closed it."""
-        return bool(self._life.recv(64))
+        if self._life.recv(64):
+            return True
+        # At once: the engine removes the group as soon as it has seen the end.
+        if self._memory is not None and self._memory.ran_out():
+            last_word(self._folder).write_text(MEMORY, "ascii")
+        return False
 
     def clean_up(self) -> None:
         """Leave nothing."""

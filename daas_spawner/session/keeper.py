@@ -26,6 +26,7 @@ from jupyterhub.httpclient import fetch
 from daas_model.errors import EngineProblem, StorageProblem
 from daas_spawner.backend import State
 from daas_spawner.session.home import IN_THE_WAY, NO_HOME
+from daas_spawner.session.last_word import last_word
 from daas_spawner.session.processes import Process, read_process
 
 #: A session that does not answer by then is ended. Cold disks and full machines are slow.
@@ -49,6 +50,8 @@ class Keeper:
         self._running: asyncio.subprocess.Process | None = None
         self._process: Process | None = None
         self._watched = -1
+        #: Why it ended, as `last_word.py` has it; empty while it runs or when nothing was left.
+        self.last_word = ""
 
     @property
     def url(self) -> str:
@@ -142,6 +145,7 @@ class Keeper:
 
         def gone() -> None:
             self._unwatch()
+            self._hear_last_word()
             ended()
 
         self._watched = descriptor
@@ -158,7 +162,16 @@ class Keeper:
         self._unwatch()
         if self._process is not None:
             await end(self._process)
-            await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)
+            await asyncio.to_thread(self._clear)
+
+    def _hear_last_word(self) -> None:
+        with contextlib.suppress(OSError):
+            self.last_word = last_word(self.folder).read_text("ascii")
+
+    def _clear(self) -> None:
+        self._hear_last_word()
+        last_word(self.folder).unlink(missing_ok=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def state(self) -> State:
         """Return the process's number and start time."""
@@ -177,7 +190,8 @@ class Keeper:
         await asyncio.to_thread(self._make_folders)
 
     def _make_folders(self) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._clear()
+        self.last_word = ""
         self.folder.mkdir(parents=True, mode=0o700)
         self.hub_folder.mkdir()
         self.hub_folder.chmod(0o755)

@@ -54,6 +54,8 @@ class Daemon:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 ["setpriv", "--pdeathsig=TERM", "--", *self.argv],
+                # conmon leaves a file where it was started when the memory was not enough.
+                cwd=self.log.parent,
                 env={"PATH": PATH, **self.environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,

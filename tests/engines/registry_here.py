@@ -9,6 +9,7 @@ import gzip
 import hashlib
 import io
 import json
+import math
 import os
 import socket
 import tarfile
@@ -131,35 +132,43 @@ def registry_here(folder: Path, *, guarded: bool = False) -> Iterator[Registry]:
 
 
 class Narrow:
-    """A relay in front of a registry: slow on demand, and it counts what is asked for.
+    """A relay in front of a registry: slow on demand, and it notes what is asked for.
 
     It listens at *host*. *bytes_per_second* of what it carries to the engine may change while
     it runs; 0 stands still.
     """
 
-    def __init__(self, to: Registry, bytes_per_second: float) -> None:
+    def __init__(self, to: Registry) -> None:
         self._to = int(to.host.rpartition(":")[2])
-        self.bytes_per_second = bytes_per_second
+        self.bytes_per_second = math.inf
         self.asked: list[str] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.host = f"127.0.0.1:{self._listener.getsockname()[1]}"
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._ends: list[socket.socket] = []
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
 
     def close(self) -> None:
-        """Take no further connections."""
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
+        """Close every connection, and return when nothing of it runs."""
+        self.bytes_per_second = math.inf
+        for end in (self._listener, *self._ends):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join()
+        for end in (self._listener, *self._ends):
+            end.close()
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
             while True:
                 near, _ = self._listener.accept()
                 far = socket.create_connection(("127.0.0.1", self._to))
-                for source, target, is_slow in ((near, far, False), (far, near, True)):
-                    threading.Thread(
-                        target=self._carry, args=(source, target, is_slow), daemon=True
-                    ).start()
+                self._ends += [near, far]
+                for carry in ((near, far, False), (far, near, True)):
+                    thread = threading.Thread(target=self._carry, args=carry)
+                    self._threads.append(thread)
+                    thread.start()
 
     def _carry(self, source: socket.socket, target: socket.socket, is_slow: bool) -> None:
         with contextlib.suppress(OSError):
@@ -175,7 +184,7 @@ class Narrow:
 
     def _wait_for(self, size: int) -> None:
         carried = 0.0
-        while carried < size:
+        while carried < size and self.bytes_per_second < math.inf:
             time.sleep(0.01)
             carried += self.bytes_per_second * 0.01
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from jupyterhub.httpclient import fetch
 from traitlets.config import Config
 
+from daas_model.errors import DaasError
 from daas_spawner.backend import Backend
 from daas_spawner.backends import Place, make_backend
 from daas_spawner.plan import SessionPlan
@@ -62,8 +63,17 @@ class Sessions:
         return Session(backend, await self.start(backend, person, *proposals))
 
     async def start(self, backend: Backend, person: str, *proposals: str) -> str:
-        """Start a session on a back end; return its URL."""
-        return await backend.start(self.plan(backend, person, *proposals))
+        """Start a session on a back end; return its URL.
+
+        A failure has the session's last words in its notes, for whoever reads the test.
+        """
+        try:
+            return await backend.start(self.plan(backend, person, *proposals))
+        except DaasError as error:
+            error.add_note(error.detail)
+            for log in sorted((self.world.top / "logs").glob("*/*.log")):
+                error.add_note(log.read_text("utf-8", "replace")[-2000:])
+            raise
 
     def plan(
         self, backend: Backend, person: str, *proposals: str, command: str = ""

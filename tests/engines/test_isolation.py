@@ -152,12 +152,13 @@ async def test_the_session_has_no_rights_to_gain(sessions: Sessions) -> None:
         "su -c id root",
         "mount -t tmpfs none /mnt",
         "hostname other",
-        "kill -9 1; kill -0 1",
         "cp /bin/sh ~/sh && chmod u+s ~/sh && ~/sh -pc 'test $(id -u) = 0'",
         "echo x > /usr/bin/x",
         "echo x > /etc/passwd",
     ):
         assert (await session.run(attempt))[0] != 0, attempt
+    await session.run("kill -9 1")  # in a namespace of processes its first one is not killed
+    assert await session.run("echo here") == (0, "here\n")
 
 
 async def test_programs_find_what_they_need_of_a_machine(sessions: Sessions) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from daas_spawner.backend import OUT_OF_MEMORY
 from daas_spawner.plan import MOST_PROCESSES
 from tests.engines.sessions import Sessions
 
@@ -16,6 +17,29 @@ async def test_a_program_that_takes_all_memory_ends_and_its_session_does_not(
     status, said = await session.run("python3 -c 'x = bytearray(512 * 2**20); print(len(x))'")
     assert status != 0, said
     assert await session.run("echo here") == (0, "here\n")
+
+
+async def test_a_session_whose_own_program_is_killed_for_its_memory_says_so(
+    sessions: Sessions,
+) -> None:
+    """The kernel is made to choose the program that serves the session."""
+    session = await sessions.open("pi", "ours")
+    fill = "(sleep 0.2; python3 -c 'x = bytearray(512 * 2**20)') > /dev/null 2>&1 &"
+    await session.run(f"echo 1000 > /proc/$PPID/oom_score_adj; {fill}")
+    await session.seen_to_end()
+    assert session.backend.ending() == OUT_OF_MEMORY
+    await session.stop()
+    assert session.backend.ending() == OUT_OF_MEMORY
+
+
+async def test_a_session_that_ends_otherwise_does_not_speak_of_memory(sessions: Sessions) -> None:
+    """Not even when the kernel has ended another of its programs before."""
+    session = await sessions.open("pi", "ours")
+    assert session.backend.ending() == ""
+    await session.run("python3 -c 'x = bytearray(512 * 2**20)'")
+    await session.run("P=$PPID; (sleep 0.2; kill -TERM $P) > /dev/null 2>&1 &")
+    await session.seen_to_end()
+    assert session.backend.ending() == ""
 
 
 async def test_two_programs_on_a_machine_of_one_core_get_one_core(sessions: Sessions) -> None:

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from daas_catalogue.facility import read_apps
+from daas_catalogue.facility import Facility
 from daas_model.proposals import Visit
 from daas_portal.hub import HubSession
+from daas_portal.machines import choice
 from daas_portal.views import buttons, dates_of, in_order, session_views, state_of
 
-APPS = read_apps(Path(__file__).parents[2] / "images")
+FACILITY = Facility(apps_folder=str(Path(__file__).parents[2] / "images"))
+APPS = FACILITY.apps
 OPTIONS = {"app": "pymca", "machine": "small", "proposals": ["p-1"]}
 
 
@@ -67,7 +69,8 @@ def test_records_that_are_no_sessions_are_left_out(
 
 
 def test_the_program_with_a_window_is_the_primary_button() -> None:
-    shown = buttons(in_order(APPS), ("p-1",), "small", ["jupyterlab-p-1"])
+    where = choice(FACILITY, {}, "")
+    shown = buttons(in_order(FACILITY.apps_offered), ("p-1",), where, ["jupyterlab-p-1"])
     assert [(button.app.name, button.primary, button.running) for button in shown] == [
         ("pymca", True, False),
         ("jupyterlab", False, True),

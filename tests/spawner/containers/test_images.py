@@ -1,4 +1,4 @@
-"""Names of images, logins for registries, progress and problems: all that is pure about fetching."""
+"""Names of images, logins for registries, progress, problems: what is pure about fetching."""
 
 import base64
 import json
@@ -261,7 +261,7 @@ def test_an_engines_report_is_folded_line_by_line(
 
 def test_the_engines_words_reach_the_log_without_their_secrets() -> None:
     problem = fetch_problem(
-        'Get "https://name:hunter2@store.example/x?X-Amz-Signature=hunter2": dial tcp: no such host',
+        'Get "https://name:hunter2@store.example/x?Signature=hunter2": dial tcp: no such host',
         "registry.example/x:1",
     )
     assert problem.message == "The registry of this app's image does not answer as it should."

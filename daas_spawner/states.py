@@ -1,0 +1,64 @@
+"""What pages say of sessions and engines beyond the hub's own states, for the portal's service.
+
+The spawner notes why a session ended. In memory: a hub that was restarted knows what runs, but no
+more why something does not.
+"""
+
+from pathlib import Path
+
+from jupyterhub.apihandlers.base import APIHandler
+from jupyterhub.user import User
+
+from daas_catalogue.facility import Facility
+from daas_model.errors import StartRefused
+from daas_spawner.backends import problems_of
+from daas_spawner.one_door import asked_by_portal
+
+#: S8: said of a session that nobody stopped here.
+ENDED = "It ended by itself or from outside the portal. Your files are kept."
+
+_why: dict[tuple[str, str], str] = {}
+
+
+def note(person: str, session: str, why: str) -> None:
+    """Keep *why* a session of *person* does not run; empty when it is being started again."""
+    if why:
+        _why[person, session] = why
+    else:
+        _why.pop((person, session), None)
+
+
+def sentences_of(user: User) -> dict[str, str]:
+    """Return what there is to say of the sessions of *user*, by their names."""
+    said = {}
+    for name in user.orm_spawners:
+        spawner = user.spawners.get(name)
+        if spawner is not None and spawner.pending == "spawn":
+            words = spawner.progress_words
+        else:
+            words = "" if spawner is not None and spawner.ready else _why.get((user.name, name), "")
+        if words:
+            said[name] = words
+    return said
+
+
+class StatesPage(APIHandler):
+    """`/api/states/PERSON`: asked by the portal with each of its pages."""
+
+    async def get(self, person: str) -> None:
+        """Return the engines that are away, each with its reason, and sentences of sessions."""
+        if not asked_by_portal(self):
+            self.set_status(StartRefused.status)
+            self.finish(
+                {"status": StartRefused.status, "message": "For the portal's service only."}
+            )
+            return
+        facility = Facility.instance(config=self.config)
+        run_folder = Path(self.config.DaasSpawner.run_folder)
+        engines = await problems_of(facility.engines.values(), run_folder)
+        user = self.find_user(person)
+        self.finish({"engines": engines, "sessions": sentences_of(user) if user else {}})
+
+
+#: For the hub's `extra_handlers`, below its prefix.
+HANDLERS = [(r"/api/states/([^/]*)", StatesPage)]
