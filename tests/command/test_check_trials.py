@@ -144,11 +144,7 @@ def test_a_driver_that_copies_and_an_unseen_disk_are_said() -> None:
     told = [one.said for one in storage({"Driver": "vfs", "DockerRootDir": "/nowhere"})]
     assert told[0].startswith("vfs copies")
     assert told[1] == "cannot be seen from here"
-<<<<<<< HEAD
     assert next(storage({"Driver": "overlay2", "DockerRootDir": "/"})).state == "ok"
-=======
-    assert next(one.state for one in storage({"Driver": "overlay2", "DockerRootDir": "/"})) == "ok"
->>>>>>> main
 
 
 def test_this_machines_addresses_and_ports_are_found() -> None:
