@@ -4,6 +4,7 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 
 import pytest
 
@@ -34,9 +35,11 @@ CONTAINERS = [
 ]
 
 
-class Portal(TwoEngines):
+@dataclass(frozen=True, slots=True)
+class Portal:
     """A hub on an engine that runs, and a slow way to a registry."""
 
+    hub: TwoEngines
     here: EngineHere
     way: Narrow
 
@@ -48,20 +51,19 @@ def place(request: pytest.FixtureRequest, engines: Running) -> Iterator[Portal]:
     assert here is not None
     with short_folder() as folder, registry_here(folder / "registry") as registry:
         registry.put("t/fetched", layers_mib=(1, 2, 3))
-        place = Portal(folder, free_port())
-        place.here, place.way = here, Narrow(registry)
-        image = f"{place.way.host}/t/fetched:1"
         (folder / "fetched").mkdir()
         (folder / "fetched" / "app.yaml").write_text(FETCHED, "utf-8")
+        hub, way = TwoEngines(folder, free_port()), Narrow(registry)
+        image = f"{way.host}/t/fetched:1"
         try:
-            place.begin(
+            hub.begin(
                 SETTINGS.format(address=here.address, image=image),
                 apps_too=[PROBE, folder / "fetched"],
             )
-            yield place
+            yield Portal(hub, here, way)
         finally:
-            place.end()
-            place.way.close()
+            hub.end()
+            way.close()
             here.end_containers()
             with here.client() as client:
                 if here.image_id(image):
@@ -70,7 +72,7 @@ def place(request: pytest.FixtureRequest, engines: Running) -> Iterator[Portal]:
 
 @pytest.fixture
 async def pi(place: Portal) -> AsyncIterator[Visitor]:
-    async with Visitor(place.url) as visitor:
+    async with Visitor(place.hub.url) as visitor:
         await visitor.sign_in("pi")
         yield visitor
         for name in re.findall(r'data-session="([^"]+)"', (await visitor.get(PORTAL)).text):
@@ -145,9 +147,9 @@ async def test_a_fetch_shows_how_far_it_is_and_goes_on_when_she_signs_out(
     await pi.post("/hub/logout", {"_xsrf": xsrf[1]})
     await pi.sign_in("pi")
     await card(pi, "Fetching Fetched: layer ")
-    before = len(place.log_text())
+    before = len(place.hub.log_text())
     assert "Fetching Fetched" in (await pi.portal("open", app="fetched")).text
-    assert "Creating oauth" not in place.log_text()[before:]
+    assert "Creating oauth" not in place.hub.log_text()[before:]
     place.way.bytes_per_second = float("inf")
     # The image of random bytes has nothing that could run.
     page = await card(pi, "This app&#39;s image is not made for the portal")
