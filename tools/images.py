@@ -113,13 +113,15 @@ def in_order(wanted: Iterable[str], folder: Path = IMAGES) -> list[str]:
     """Give the wanted images and those that they begin with, in the order of building."""
     order: list[str] = []
 
-    def add(name: str) -> None:
+    def add(name: str, above: tuple[str, ...] = ()) -> None:
+        if name in above:
+            raise Trouble(f"The images {' and '.join(above)} begin with each other.")
         try:
             text = (folder / name / "Dockerfile").read_text("utf-8")
         except OSError:
             raise Trouble(f"There is no images/{name}/Dockerfile.") from None
         for needed in OURS.findall(text):
-            add(needed)
+            add(needed, (*above, name))
         if name not in order:
             order.append(name)
 
@@ -178,9 +180,7 @@ def build(engine: Engine, name: str, environment: Mapping[str, str]) -> str:
         if done.returncode != 0:
             log.seek(0)
             print("".join(log.readlines()[-12:]))
-            raise Trouble(
-                f"The image {name} could not be built; all that was said is in {log.name}."
-            )
+            raise Trouble(f"The image {name} could not be built; the whole log is {log.name}.")
     Path(log.name).unlink()
     return tag
 
