@@ -114,8 +114,7 @@ async def test_a_start_that_cannot_be_is_refused_in_a_sentence_and_leaves_nothin
 
 
 async def test_sessions_on_other_machines_go_on(pi: Visitor) -> None:
-    opened = await pi.portal("open", app="jupyterlab", proposal="2026-0142")
-    assert "/user/pi/jupyterlab-2026-0142/" in opened.url
+    await pi.portal("open", app="jupyterlab", proposal="2026-0142")
     assert "on Small — here" in await card(pi, "jupyterlab-2026-0142", "Running")
     stopped = await pi.portal("stop", session="jupyterlab-2026-0142")
     assert stopped.status == 200

@@ -45,6 +45,13 @@ class TwoEngines(Demo):
         """Where the second engine would listen."""
         return self.folder / "engine.sock"
 
+    def end(self) -> None:
+        """End it whatever state it is in."""
+        hubs = list(self.launchers)
+        super().end()
+        for hub in hubs:
+            hub.wait()
+
     def begin(self, more: str = "", apps_too: Sequence[Path] = ()) -> None:
         """Run it with further settings and the folders of further apps; return when it is there."""
         packages = (REPOSITORY / ".session-env").resolve()
