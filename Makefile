@@ -22,7 +22,7 @@ ENGINE_PACKAGES = docker.io podman netavark docker-registry debootstrap
 # Apps that are in images only keep out of the environment that the others share.
 IN_IMAGES_ONLY = $(dir $(shell grep -ls '^image_only: true' images/*/app.yaml))
 REQUIREMENTS = $(filter-out $(addsuffix requirements.txt,$(IN_IMAGES_ONLY)),$(wildcard images/*/requirements.txt))
-# CrystFEL is compiled for an hour from sources that not every machine can reach: by name only.
+# Not every machine reaches the sources of CrystFEL: built by name only.
 IMAGES ?= $(filter-out crystfel,$(notdir $(patsubst %/Dockerfile,%,$(wildcard images/*/Dockerfile))))
 SOURCES = $(shell find daas_desktop -name '*.py' -o -path '*/page/*')
 PIP = tools/pip.sh
@@ -46,8 +46,9 @@ lint: .venv/ready ## style, types and the direction of imports
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 
-bench: .node/ready .session-env/ready test-packages ## the figures of docs/explanation/speed.md
+bench: .node/ready .session-env/ready engine-packages ## the figures of docs/explanation/speed.md
 	@.venv/bin/python -m benchmarks.sessions
+	.venv/bin/python -m benchmarks.containers
 
 attack-table: .node/ready .session-env/ready test-packages ## the attacks on a login, on ours and on OAuthenticator's own
 	@.venv/bin/python tools/attack_table.py

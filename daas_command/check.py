@@ -5,10 +5,9 @@ configuration cannot be understood.
 """
 
 import argparse
-import asyncio
 import logging
 import sys
-from collections.abc import Coroutine, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,21 +18,24 @@ from traitlets.config import Config
 from daas_authenticator.authenticator import DaasAuthenticator
 from daas_authenticator.providers import Provider
 from daas_catalogue.facility import Facility
+from daas_command import check_parts
+from daas_command.check_parts import engine_subjects
 from daas_command.checks.accounts import directory_findings, name_findings
 from daas_command.checks.engine import engine_findings
-from daas_command.checks.finding import Finding, Findings, State, examined, refused, shown
+from daas_command.checks.finding import Findings, refused, shown
 from daas_command.checks.hub import hub_findings
+from daas_command.checks.network import Ways
 from daas_command.checks.passwords import password_findings
+from daas_command.checks.private_files import private_findings
 from daas_command.checks.providers import provider_findings
+from daas_command.checks.rights import right_findings
 from daas_command.checks.sample import Sample, parse_sample, sample_findings
 from daas_command.checks.storage import storage_findings
-from daas_command.configuration import authenticator, become_hub, load, secrets_in
+from daas_command.configuration import authenticator, become_hub, hubs_settings, load, secrets_in
+from daas_command.report import Printer, Subject, examine, on_a_loop
 from daas_model.errors import BadRequest, DaasError
 
-#: A heading, and what is examined under it.
-Subject = tuple[str, Findings]
 _LARGEST_SAMPLE = 256 * 1024
-_SHORTEST_SECRET = 5  # what is shorter is a part of our own words
 
 
 def add_to(commands: Any) -> None:
@@ -46,6 +48,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--provider", help="ask only this provider; whose the --token is")
     parser.add_argument("--quiet", action="store_true", help="do not print what is well")
     parser.set_defaults(run=check)
+    check_parts.add_to(parser)
 
 
 def check(wanted: argparse.Namespace) -> int:
@@ -66,27 +69,7 @@ def check(wanted: argparse.Namespace) -> int:
     except DaasError as error:
         print(printer.safe(f"{error.message} {error.action}"), file=sys.stderr)
         return 2
-    return _on_a_loop(_run(_subjects(wanted, config, app, hub, providers, sample), printer))
-
-
-def _on_a_loop(work: Coroutine[Any, Any, int]) -> int:
-    """Return what *work* returns; `asyncio.run` would wait for threads, and some may hang."""
-    loop = asyncio.new_event_loop()
-    try:
-        return loop.run_until_complete(work)
-    finally:
-        loop.run_until_complete(loop.shutdown_asyncgens())
-        loop.close()
-
-
-def hubs_settings(config: Config) -> JupyterHub:
-    """Return the hub, not started, as *config* makes it. Raises `BadRequest`."""
-    try:
-        app = JupyterHub(config=config, log_level=logging.CRITICAL)
-        _ = app.public_url
-    except (TraitError, ValueError) as error:
-        raise BadRequest(f"{error}.", "The hub would not start with this. Mend it.") from None
-    return app
+    return on_a_loop(examine(_subjects(wanted, config, app, hub, providers, sample), printer))
 
 
 def chosen(providers: Iterable[Provider], wanted: str | None) -> list[Provider]:
@@ -125,77 +108,39 @@ def _subjects(
     providers: list[Provider],
     sample: Sample | None,
 ) -> Iterator[Subject]:
-    yield "The hub", hub_findings(config, app, hub)
+    yield Subject("The hub", hub_findings(config, app, hub))
+    yield Subject("Secrets and rights", _both(config, wanted.config, hub))
     for provider in providers:
-        yield f"Provider {provider.id}", provider_findings(hub, provider)
+        yield Subject(f"Provider {provider.id}", provider_findings(hub, provider))
     if sample is not None:
-        yield f"Sample of {providers[0].id}", sample_findings(hub, providers[0], sample)
+        yield Subject(f"Sample of {providers[0].id}", sample_findings(hub, providers[0], sample))
     if hub.password_ways:
-        yield "Passwords", password_findings(hub)
-    yield "Accounts", directory_findings(hub)
+        yield Subject("Passwords", password_findings(hub))
+    yield Subject("Accounts", directory_findings(hub))
     facility, problem = None, None
     try:
         facility = Facility(config=config)
     except (DaasError, TraitError) as error:
         problem = error
     if wanted.name is not None:
-        yield wanted.name, name_findings(hub, facility, wanted.name, wanted.proposal)
+        yield Subject(wanted.name, name_findings(hub, facility, wanted.name, wanted.proposal))
     if facility is not None:
-        yield "Catalogue and storage", storage_findings(facility)
+        yield Subject("Catalogue and storage", storage_findings(facility))
     if problem is not None:
-        yield "Catalogue and storage", _one(problem)
-    yield "Engine", engine_findings(config)
+        yield Subject("Catalogue and storage", _one(problem))
+    local = facility is None or any(e.kind == "local" for e in facility.engines.values())
+    yield Subject("Engine", engine_findings(config, local))
+    if facility is not None:
+        yield from engine_subjects(facility, config, app, Ways())
+
+
+async def _both(config: Config, file: Path, hub: DaasAuthenticator) -> Findings:
+    async for finding in private_findings(config, file):
+        yield finding
+    async for finding in right_findings(hub):
+        yield finding
 
 
 async def _one(problem: DaasError | TraitError) -> Findings:
     error = problem if isinstance(problem, DaasError) else BadRequest(f"{problem}.", "Mend it.")
     yield refused("Facility", error, error.action)
-
-
-async def _run(subjects: Iterable[Subject], printer: "Printer") -> int:
-    """Examine all *subjects* at once, print each when those before it are printed."""
-    running = [(title, asyncio.ensure_future(examined(subject))) for title, subject in subjects]
-    found: list[Finding] = []
-    for title, task in running:
-        findings = await task
-        found += findings
-        printer.tell(title, findings)
-    print(summary(found))
-    return 1 if any(finding.state is State.WRONG for finding in found) else 0
-
-
-class Printer:
-    """Prints findings, each on one line, and no secret of the configuration."""
-
-    def __init__(self, quiet: bool) -> None:
-        self._quiet = quiet
-        self._hidden: set[str] = set()
-
-    def hide(self, secrets: Iterable[str]) -> None:
-        """Never print one of *secrets*."""
-        self._hidden |= {secret for secret in secrets if len(secret) >= _SHORTEST_SECRET}
-
-    def safe(self, text: str) -> str:
-        """Return *text* on one line, without secrets."""
-        for secret in self._hidden:
-            text = text.replace(secret, "…")
-        return shown(text)
-
-    def tell(self, title: str, findings: Iterable[Finding]) -> None:
-        """Print *findings* below *title*."""
-        told = [f for f in findings if not self._quiet or f.state is not State.OK]
-        if told:
-            print("\n".join([shown(title), *map(self.line, told)]), flush=True)
-
-    def line(self, finding: Finding) -> str:
-        """Return *finding* as one line."""
-        what, said, mend = map(self.safe, (finding.what, finding.said, finding.mend))
-        return f"  {finding.state:<7}  {what}: {said.rstrip('.')}" + (f". → {mend}" if mend else "")
-
-
-def summary(found: list[Finding]) -> str:
-    """Return the last line."""
-    well, odd, bad = (
-        sum(f.state is state for f in found) for state in (State.OK, State.WARNING, State.WRONG)
-    )
-    return f"{well} ok, {odd} to look at, {bad} wrong." if odd or bad else f"All is well ({well})."

@@ -3,6 +3,7 @@
 Used by the subcommands. Nothing of the hub is started.
 """
 
+import logging
 import os
 import pwd
 import re
@@ -10,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from jupyterhub.app import JupyterHub
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 from traitlets import TraitError
@@ -46,6 +48,16 @@ def authenticator(config: Config) -> DaasAuthenticator:
         return DaasAuthenticator(config=config)
     except (TraitError, ValueError) as error:
         raise BadRequest(f"{error}.", "The hub would not start with this. Mend it.") from None
+
+
+def hubs_settings(config: Config) -> JupyterHub:
+    """Return the hub, not started, as *config* makes it. Raises `BadRequest`."""
+    try:
+        app = JupyterHub(config=config, log_level=logging.CRITICAL)
+        _ = app.public_url
+    except (TraitError, ValueError) as error:
+        raise BadRequest(f"{error}.", "The hub would not start with this. Mend it.") from None
+    return app
 
 
 def secrets_in(values: Mapping[str, Any]) -> frozenset[str]:

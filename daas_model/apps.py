@@ -21,6 +21,7 @@ _ENTRIES = frozenset(
         "own_resources",
         "image_only",
         "writable_root",
+        "order",
     }
 )
 
@@ -32,7 +33,7 @@ class App:
     *kind* is `desktop` (a window program, shown through the desktop) or `web` (it serves its
     own pages). *command* is what runs in the session. *icon* is the file name of its picture.
     *image_only* apps run on container engines only; *writable_root* is for programs that write
-    beside themselves.
+    beside themselves. Buttons stand by *order*, small numbers first.
     """
 
     name: str
@@ -44,6 +45,7 @@ class App:
     own_resources: bool
     image_only: bool = False
     writable_root: bool = False
+    order: float = 50
 
     @classmethod
     def parse(cls, name: str, data: object) -> "App":
@@ -65,6 +67,7 @@ class App:
             own_resources=parsing.yes(fields, "own_resources"),
             image_only=parsing.yes(fields, "image_only"),
             writable_root=parsing.yes(fields, "writable_root"),
+            order=parsing.number({"order": 50, **fields}, "order"),
         )
 
 

@@ -109,8 +109,10 @@ def session_views(
 
 
 def in_order(apps: Apps) -> tuple[App, ...]:
-    """Return the apps as buttons stand: programs with a window first, then by title."""
-    return tuple(sorted(apps.values(), key=lambda app: (app.kind != "desktop", app.title)))
+    """Return the apps as buttons stand: by their order, programs with a window first, by title."""
+    return tuple(
+        sorted(apps.values(), key=lambda app: (app.order, app.kind != "desktop", app.title))
+    )
 
 
 def buttons(

@@ -21,6 +21,7 @@ from daas_catalogue.facility import Facility
 from daas_catalogue.files import FilesCatalogue
 from daas_catalogue.layout import StorageLayout
 from daas_portal.app import PortalApp
+from daas_spawner.containers.images import ContainerImages
 from daas_spawner.spawner import DaasSpawner
 
 PAGE = Path(__file__).parent / "reference" / "configuration.md"
@@ -35,6 +36,7 @@ CONFIGURED: tuple[type[Configurable], ...] = (
     FilesCatalogue,
     StorageLayout,
     DaasSpawner,
+    ContainerImages,
     PortalApp,
 )
 

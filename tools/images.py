@@ -113,13 +113,15 @@ def in_order(wanted: Iterable[str], folder: Path = IMAGES) -> list[str]:
     """Give the wanted images and those that they begin with, in the order of building."""
     order: list[str] = []
 
-    def add(name: str) -> None:
+    def add(name: str, above: tuple[str, ...] = ()) -> None:
+        if name in above:
+            raise Trouble(f"The images {' and '.join(above)} begin with each other.")
         try:
             text = (folder / name / "Dockerfile").read_text("utf-8")
         except OSError:
             raise Trouble(f"There is no images/{name}/Dockerfile.") from None
         for needed in OURS.findall(text):
-            add(needed)
+            add(needed, (*above, name))
         if name not in order:
             order.append(name)
 
@@ -178,9 +180,7 @@ def build(engine: Engine, name: str, environment: Mapping[str, str]) -> str:
         if done.returncode != 0:
             log.seek(0)
             print("".join(log.readlines()[-12:]))
-            raise Trouble(
-                f"The image {name} could not be built; all that was said is in {log.name}."
-            )
+            raise Trouble(f"The image {name} could not be built; the whole log is {log.name}.")
     Path(log.name).unlink()
     return tag
 
@@ -226,10 +226,19 @@ def recipe(app: str, environment: Mapping[str, str]) -> int:
     engine = find_engine(environment)
     tag = f"{environment.get('DAAS_IMAGE_PREFIX', 'daas/')}{app}:{VERSION}"
     if engine.size_mb(tag) is None:
-        raise Trouble(f"There is no image {tag} in {engine.name}: run make images IMAGES={app} first.")
-    command = [engine.command, "run", *RECIPE_OPTIONS, "--volume", f"{folder}:/recipe:ro", tag]
-    command += [str(RECIPE_WITHIN_S), "python3", "/recipe/run.py"]
-    return subprocess.run(command, check=False).returncode
+        raise Trouble(
+            f"There is no image {tag} in {engine.name}: run make images IMAGES={app} first."
+        )
+    with tempfile.NamedTemporaryFile("w") as people:
+        # A session knows its user's name; D-Bus does not start without.
+        people.write("recipe:x:12345:12345::/tmp:/bin/bash\n")
+        people.flush()
+        Path(people.name).chmod(0o644)
+        mounts = (f"{folder}:/recipe:ro", f"{people.name}:/etc/passwd:ro")
+        volumes = [word for mount in mounts for word in ("--volume", mount)]
+        command = [engine.command, "run", *RECIPE_OPTIONS, *volumes, tag]
+        command += [str(RECIPE_WITHIN_S), "python3", "/recipe/run.py"]
+        return subprocess.run(command, check=False).returncode
 
 
 def main(arguments: Sequence[str]) -> int:

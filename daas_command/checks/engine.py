@@ -23,8 +23,17 @@ LONGEST_RUN_FOLDER = 107 - len("/sessions/0123456789ab/hub/hub.sock")
 _TRIAL_SECONDS = 10
 
 
-async def engine_findings(config: Config) -> Findings:
-    """Examine what sessions on this machine need."""
+async def engine_findings(config: Config, local: bool = True) -> Findings:
+    """Examine what sessions on this machine need; *local* if some run in its own sandboxes."""
+    settings = config.DaasSpawner
+    if local:
+        async for finding in _sandboxes(settings):
+            yield finding
+    yield run_folder(Path(str(settings.get("run_folder", ""))))
+    yield proxy(config.ConfigurableHTTPProxy.get("command"))
+
+
+async def _sandboxes(settings: Config) -> Findings:
     missing = [program for program in PROGRAMS if shutil.which(program) is None]
     if missing:
         mend = "Install them: make packages."
@@ -33,10 +42,7 @@ async def engine_findings(config: Config) -> Findings:
         yield ok("programs", ", ".join(PROGRAMS))
     if "bwrap" not in missing:
         yield await _sandbox()
-    settings = config.DaasSpawner
     yield session_environment(Path(str(settings.get("session_environment", ""))))
-    yield run_folder(Path(str(settings.get("run_folder", ""))))
-    yield proxy(config.ConfigurableHTTPProxy.get("command"))
     for weakness in weaknesses():
         yield warning("this machine", weakness, "See docs/tutorials/install-on-one-machine.md.")
 

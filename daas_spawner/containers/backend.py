@@ -83,8 +83,7 @@ class ContainerBackend:
                 raise self._failed()
             await self._doorkeeper.keep()
         except BaseException as error:
-            await self._keep_last_words()
-            await self._end()
+            await self._end(keep_words=True)
             if isinstance(error, APIError):
                 raise refusal_of(error) from None
             raise
@@ -177,11 +176,13 @@ class ContainerBackend:
         finally:
             self._leftovers.busy.discard(self._key)
 
-    async def _end(self) -> None:
+    async def _end(self, keep_words: bool = False) -> None:
         if self._container.object_id:
             # An engine that is away, or has lost it: what is left is removed when it is back.
             with contextlib.suppress(APIError, EngineProblem):
                 await self._engine.call("stop", self._container.object_id, timeout=STOP_SECONDS)
+                if keep_words:  # only now they are all there
+                    await self._keep_last_words()
                 await self._container.remove_object()
             self._container.object_id = ""
         await self._doorkeeper.stop()

@@ -46,6 +46,7 @@ class ContainerEngine:
         self.calls = 0
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=f"engine-{engine.name}")
         self._own = threading.local()
+        self._clients: list[docker.APIClient] = []
         self._watch: asyncio.Task[None] | None = None
         self._told: dict[str, Callable[[list[Listed]], Awaitable[None]]] = {}
         self._asked: dict[str, asyncio.Future[list[Listed]]] = {}
@@ -64,6 +65,7 @@ class ContainerEngine:
             self._own.client = docker.APIClient(
                 self.engine.address, version="auto", timeout=CALL_SECONDS
             )
+            self._clients.append(self._own.client)
         client: docker.APIClient = self._own.client
         return client
 
@@ -142,3 +144,5 @@ class ContainerEngine:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._watch
         self._threads.shutdown(wait=False, cancel_futures=True)
+        for client in self._clients:
+            client.close()

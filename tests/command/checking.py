@@ -90,6 +90,7 @@ def make_well(folder: Path, issuer: str, monkeypatch: pytest.MonkeyPatch) -> Non
         "environment": str(REPOSITORY / ".session-env"),
     }
     (folder / "config.py").write_text(CONFIG.format(**values))
+    (folder / "config.py").chmod(0o600)
     for name in ("proposals", "data/2026-0142", "run"):
         (folder / name).mkdir(parents=True, mode=0o700)
     (folder / "proposals" / "2026-0142.yaml").write_text(PROPOSAL)

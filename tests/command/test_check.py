@@ -373,7 +373,7 @@ async def test_userinfo_is_taken_as_it_is(daas: Checked) -> None:
         pytest.param(("--provider", "nobody"), "There is no provider 'nobody'", id="no provider"),
         pytest.param(("--token", "/nowhere"), "cannot be read", id="no file"),
         pytest.param(("--token", "config.py"), "neither an ID token nor", id="no token"),
-        pytest.param(("--tokens", "x"), "unrecognized", id="no such option"),
+        pytest.param(("--tokens=x",), "unrecognized", id="no such option"),
     ],
 )
 async def test_a_command_line_that_cannot_be_understood_is_exit_code_2(

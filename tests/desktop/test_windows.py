@@ -3,6 +3,7 @@ import pytest
 from daas_desktop.windows import client_windows, is_main, window_type
 
 ROOT = "  Width: 1920\n  Height: 1080\n  Map State: IsViewable\n"
+DESKTOP = "_NET_WM_WINDOW_TYPE(ATOM) = _NET_WM_WINDOW_TYPE_DESKTOP\n"
 NORMAL = "_NET_WM_WINDOW_TYPE(ATOM) = _NET_WM_WINDOW_TYPE_NORMAL\nWM_TRANSIENT_FOR:  not found.\n"
 # As PyMca's splash screen and main window looked under matchbox.
 SPLASH = (
@@ -44,6 +45,7 @@ def test_the_first_standard_type_counts(properties: str, expected: str) -> None:
         pytest.param(NORMAL, geometry(900, 1080), ROOT, False, id="less than that"),
         pytest.param(NORMAL, geometry(1920, 1080, "IsUnMapped"), ROOT, False, id="not mapped"),
         pytest.param(SPLASH, geometry(1920, 1080), ROOT, False, id="a large splash screen"),
+        pytest.param(DESKTOP, geometry(1920, 1080), ROOT, True, id="a whole desktop"),
         pytest.param("", "", ROOT, False, id="gone in between"),
         pytest.param(NORMAL, geometry(1920, 1080), "", False, id="no screen known"),
     ],

@@ -65,6 +65,10 @@ class EngineHere:
                 return ""
             return found.removeprefix("sha256:")
 
+    def has_image(self, reference: str) -> bool:
+        """Tell whether an image is there."""
+        return bool(self.image_id(reference))
+
     @contextlib.contextmanager
     def client(self) -> Any:
         """A client for the tests' own questions, closed at the end."""

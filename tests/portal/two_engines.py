@@ -57,7 +57,8 @@ class TwoEngines(Demo):
         packages = (REPOSITORY / ".session-env").resolve()
         prepare(self.folder, packages, REPOSITORY / ".node" / "wheels")
         apps = self.folder / "apps"
-        shutil.copytree(REPOSITORY / "images", apps)
+        for name in ("pymca", "jupyterlab"):
+            shutil.copytree(REPOSITORY / "images" / name, apps / name)
         for name, text in (("crystfel", IMAGE_ONLY), ("slow", SLOW)):
             shutil.copytree(apps / "jupyterlab", apps / name)
             (apps / name / "app.yaml").write_text(text, "utf-8")

@@ -33,6 +33,17 @@ function dialogIn(page) {
   return dialog;
 }
 
+// What JupyterLab complains about while nobody is signed in (a file that it could not save, a server
+// that it lost) is over when she is back. What she was asked before stays.
+function complaintsSince(page) {
+  const before = new Set(page.querySelectorAll("dialog.jp-Dialog"));
+  return () => {
+    for (const other of page.querySelectorAll("dialog.jp-Dialog")) {
+      if (!before.has(other)) other.querySelector(".jp-mod-reject, .jp-mod-accept")?.click();
+    }
+  };
+}
+
 function reconnect(app) {
   for (const widget of app.shell.widgets("main")) {
     widget.sessionContext?.session?.kernel?.reconnect();
@@ -74,6 +85,7 @@ async function showNotices(app, signedOut) {
 function activate(app) {
   const { baseUrl, wsUrl } = app.serviceManager.serverSettings;
   const dialog = dialogIn(document);
+  let dismissComplaints = () => {};
 
   // JupyterLab has this socket as well, but tells nobody why it was closed.
   function watch() {
@@ -85,7 +97,9 @@ function activate(app) {
     // Not "cors", which would need a form's token.
     const answer = await fetch(`${baseUrl}api/status`, { mode: "no-cors" }).catch(() => null);
     if (answer?.status === 403) {
-      if (!dialog.open) dialog.showModal();
+      if (dialog.open) return;
+      dismissComplaints = complaintsSince(document);
+      dialog.showModal();
     } else {
       setTimeout(watch, AGAIN_MS);
     }
@@ -97,6 +111,8 @@ function activate(app) {
     dialog.close();
     reconnect(app);
     watch();
+    // At once, and when answers that were on their way have come in.
+    for (const wait of [0, 1000, 3000]) setTimeout(dismissComplaints, wait);
   };
   watch();
   app.restored.then(() => showNotices(app, () => dialog.open));

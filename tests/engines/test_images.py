@@ -1,0 +1,53 @@
+"""The images that `make images` built, on each engine that has them (A4, A7)."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import daas_model
+from tests.engines.conftest import Running
+from tests.engines.engine_here import EngineHere
+from tests.engines.engines import EVERY, Containers
+
+REPOSITORY = Path(__file__).parents[2]
+WITH_IMAGES = [kind for kind in EVERY if isinstance(kind.values[0], Containers)]
+IMAGE = f"daas/pymca:{daas_model.__version__}"
+#: Files that would give rights to whoever runs them, and what only a build needs.
+UNWANTED = "find / -xdev -type f -perm /6000; command -v pip gcc cc"
+
+
+@pytest.fixture(params=WITH_IMAGES)
+def engine(request: pytest.FixtureRequest, engines: Running) -> EngineHere:
+    here = engines.get(request.param)
+    assert here is not None
+    return here
+
+
+def test_a_recipe_runs_in_its_image_without_network_as_any_user(engine: EngineHere) -> None:
+    command = [sys.executable, "tools/images.py", "recipe", "pymca"]
+    environment = {**os.environ, **engine.environment, "ENGINE": engine.name}
+    done = subprocess.run(
+        command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout.strip()[-4:]) == (0, "good"), done.stderr[-1000:]
+
+
+def test_an_image_has_our_runtime_and_no_root(engine: EngineHere) -> None:
+    with engine.client() as client:
+        config = client.inspect_image(IMAGE)["Config"]
+    assert config["User"] == "10000:10000"
+    assert config["Entrypoint"] == ["daas-enter"]
+    assert config["Labels"]["daas.runtime"] == "1"
+
+
+def test_an_image_has_no_file_that_gives_rights_and_no_compiler(engine: EngineHere) -> None:
+    with engine.client() as client:
+        made = client.create_container(IMAGE, ["-c", UNWANTED], user="0:0", entrypoint=["/bin/sh"])
+        client.start(made)
+        client.wait(made, timeout=60)
+        found = client.logs(made, stdout=True, stderr=False).decode()
+        client.remove_container(made, force=True)
+    assert found == ""
