@@ -13,6 +13,7 @@ SETTINGS = """
 c = get_config()
 load_subconfig({demo!r})
 c.DaasSpawner.session_environment = {environment!r}
+c.JupyterHub.tornado_settings = {{"slow_spawn_timeout": 1}}  # else the hub says so after 10 s
 c.Facility.apps_folder = {apps!r}
 c.Facility.engines_offered = {{
     "here": {{"title": "here", "kind": "local"}},
