@@ -13,6 +13,7 @@ SETTINGS = """
 c = get_config()
 load_subconfig({demo!r})
 c.DaasSpawner.session_environment = {environment!r}
+c.JupyterHub.tornado_settings = {{"slow_spawn_timeout": 1}}  # else the hub says so after 10 s
 c.Facility.apps_folder = {apps!r}
 c.Facility.engines_offered = {{
     "here": {{"title": "here", "kind": "local"}},
@@ -57,7 +58,8 @@ class TwoEngines(Demo):
         packages = (REPOSITORY / ".session-env").resolve()
         prepare(self.folder, packages, REPOSITORY / ".node" / "wheels")
         apps = self.folder / "apps"
-        shutil.copytree(REPOSITORY / "images", apps)
+        for name in ("pymca", "jupyterlab"):
+            shutil.copytree(REPOSITORY / "images" / name, apps / name)
         for name, text in (("crystfel", IMAGE_ONLY), ("slow", SLOW)):
             shutil.copytree(apps / "jupyterlab", apps / name)
             (apps / name / "app.yaml").write_text(text, "utf-8")
