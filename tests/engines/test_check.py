@@ -27,7 +27,8 @@ from tests.engines.engines import ENGINES, PROBE, Containers
 from tests.engines.world import APPS_FOLDER
 
 pytestmark = pytest.mark.engines
-BRIDGE = "daas-test0"
+#: Two runs on one machine do not meet. A device's name has 15 letters at most.
+BRIDGE = f"daas-t{os.getpid() % 10**6}"
 CONFIG = """
 c = get_config()
 c.DaasAuthenticator.people_database = "sqlite:///{folder}/people.sqlite"
@@ -161,8 +162,10 @@ def hole(target: Target) -> Iterator[None]:
     to = ["-d", target[0], "-p", "tcp", "--dport", str(target[1])]
     rule = ["INPUT", "-i", BRIDGE, *to, "-j", "ACCEPT"]
     subprocess.run(["iptables", "-w", "-I", *rule], check=True)
-    yield
-    subprocess.run(["iptables", "-w", "-D", *rule], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["iptables", "-w", "-D", *rule], check=True)
 
 
 def _own_address() -> str:
