@@ -13,7 +13,8 @@ SETTINGS = """
 c = get_config()
 load_subconfig({demo!r})
 c.DaasSpawner.session_environment = {environment!r}
-c.JupyterHub.tornado_settings = {{"slow_spawn_timeout": 1}}  # else the hub says so after 10 s
+# Else the hub says after 10 s that a start takes longer.
+c.JupyterHub.tornado_settings.update({{"slow_spawn_timeout": 1}})
 c.Facility.apps_folder = {apps!r}
 c.Facility.engines_offered = {{
     "here": {{"title": "here", "kind": "local"}},
