@@ -63,7 +63,6 @@ class Container(DockerSpawner):
             **configured,
             **settings.create,
             "labels": {**configured.get("labels", {}), **settings.create["labels"]},
-            "ports": {},
         }
         self.extra_host_config = {
             **self._eval_if_callable(self.extra_host_config),
