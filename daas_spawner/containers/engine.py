@@ -48,7 +48,6 @@ class ContainerEngine:
         # Its own: many slow starts and stops do not make an engine look as if it were away.
         self._watching = ThreadPoolExecutor(1, thread_name_prefix=f"watch-{engine.name}")
         self._own = threading.local()
-        self._clients: list[docker.APIClient] = []
         self._watch: asyncio.Task[None] | None = None
         self._told: dict[str, Callable[[list[Listed]], Awaitable[None]]] = {}
         self._asked: dict[str, asyncio.Future[list[Listed]]] = {}
@@ -67,7 +66,6 @@ class ContainerEngine:
             self._own.client = docker.APIClient(
                 self.engine.address, version="auto", timeout=CALL_SECONDS
             )
-            self._clients.append(self._own.client)
         client: docker.APIClient = self._own.client
         return client
 
@@ -91,7 +89,12 @@ class ContainerEngine:
             raise self._unreachable(error) from None
 
     def _ask(self, method: str, *args: Any, **kwargs: Any) -> Any:
-        return getattr(self.client, method)(*args, **kwargs)
+        client = self.client
+        try:
+            return getattr(client, method)(*args, **kwargs)
+        finally:
+            # It can be used again. docker-py keeps a connection for every address that it asked.
+            client.close()
 
     def _unreachable(self, error: Exception) -> EngineProblem:
         return EngineProblem(
@@ -150,5 +153,3 @@ class ContainerEngine:
                 await self._watch
         for threads in (self._threads, self._watching):
             threads.shutdown(wait=False, cancel_futures=True)
-        for client in self._clients:
-            client.close()

@@ -111,4 +111,9 @@ def _confined(plan: SessionPlan, network: str) -> dict[str, Any]:
 
 def _bind(source: PurePosixPath | Path, target: PurePosixPath, read_only: bool) -> Mount:
     # Not the older `binds`: for those an engine makes a missing folder, as root.
-    return Mount(str(target), str(source), type="bind", read_only=read_only)
+    mount = Mount(str(target), str(source), type="bind", read_only=read_only)
+    if read_only:
+        # What the machine has mounted further below would be writable: an engine makes the
+        # topmost mount read-only, and no other.
+        mount["BindOptions"] = {"NonRecursive": True}
+    return mount
