@@ -32,6 +32,7 @@ c.JupyterHub.cookie_secret_file = str(state / "cookie_secret")
 c.ConfigurableHTTPProxy.pid_file = str(run / "proxy.pid")
 if "DAAS_PROXY" in os.environ:
     c.ConfigurableHTTPProxy.command = shlex.split(os.environ["DAAS_PROXY"])
+    c.ConfigurableHTTPProxy.should_start = os.environ["DAAS_PROXY"] != ""
 
 c.Facility.apps_folder = os.environ.get("DAAS_APPS", str(here / "images"))
 c.DaasSpawner.session_environment = os.environ.get("DAAS_ENVIRONMENT", str(here / ".session-env"))
