@@ -30,7 +30,7 @@ pytestmark = pytest.mark.engines
 PORTAL = "/services/portal/"
 SESSION = "probe-2026-0142"
 COMPOSE = REPOSITORY / "compose"
-UP_SECONDS = 60
+UP_SECONDS = 30
 DOCKER = next(kind for kind in ENGINES if kind.name == "docker")
 SETTINGS = """
 c = get_config()
@@ -157,7 +157,7 @@ class Composition:
                 with urllib.request.urlopen(f"{self.url}{PORTAL}static/icon.svg", timeout=5):
                     return
             time.sleep(0.1)
-        raise AssertionError(self.compose("logs", "--no-color"))
+        raise AssertionError(self.compose("logs", "--no-color", "--tail=40", "hub", "sessions"))
 
     def sessions(self) -> Mapping[str, str]:
         """Return the sessions' containers: their ids, and when each was started."""
