@@ -34,6 +34,8 @@ if os.environ.get("DAAS_PROXY"):
     c.ConfigurableHTTPProxy.command = shlex.split(os.environ["DAAS_PROXY"])
 elif "DAAS_PROXY" in os.environ:  # empty: it runs elsewhere
     c.ConfigurableHTTPProxy.should_start = False
+    # So soon a proxy that was started again has its routes.
+    c.JupyterHub.last_activity_interval = 20
 
 c.Facility.apps_folder = os.environ.get("DAAS_APPS", str(here / "images"))
 c.DaasSpawner.session_environment = os.environ.get("DAAS_ENVIRONMENT", str(here / ".session-env"))

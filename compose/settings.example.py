@@ -40,7 +40,5 @@ c.Facility.machines_offered = {"medium": {"title": "Medium", "cpus": 4, "memory_
 c.PortalApp.title = "Data analysis at the Example Light Source"
 c.PortalApp.support = "the user office, user.office@facility.example"
 
-# With the profile `postgresql` (see the how-to):
-# database = f"postgresql+psycopg://daas@/daas?host={folder}/database/socket"
-# c.JupyterHub.db_url = database
-# c.DaasAuthenticator.people_database = database
+if "DAAS_DATABASE" in os.environ:
+    c.DaasAuthenticator.people_database = os.environ["DAAS_DATABASE"]

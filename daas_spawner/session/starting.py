@@ -101,9 +101,7 @@ def _ask(starter: str, module: str, folder: Path, line: int) -> int:
 class Elsewhere:
     """A process that somebody else has started: what asyncio's own has, as far as needed."""
 
-    def __init__(
-        self, pid: int, stdin: asyncio.StreamWriter, stdout: asyncio.StreamReader
-    ) -> None:
+    def __init__(self, pid: int, stdin: asyncio.StreamWriter, stdout: asyncio.StreamReader) -> None:
         self.pid = pid
         self.stdin = stdin
         self.stdout = stdout

@@ -8,15 +8,17 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import daas_model
 from daas_demo import leftovers
 from daas_demo.prepare import prepare
+from daas_spawner.containers.leftovers import SESSION as SESSION_LABEL
 from tests.conftest import REPOSITORY, free_port, short_folder
 from tests.engines.conftest import Running
 from tests.engines.daemons import PATH
@@ -30,7 +32,9 @@ pytestmark = pytest.mark.engines
 PORTAL = "/services/portal/"
 SESSION = "probe-2026-0142"
 COMPOSE = REPOSITORY / "compose"
-UP_SECONDS = 30
+UP_SECONDS = 60
+#: Without `--no-deps` docker-compose replaces what the hub needs, too, and so ends all sessions.
+REPLACE = ("up", "--detach", "--force-recreate", "--no-deps", "hub")
 DOCKER = next(kind for kind in ENGINES if kind.name == "docker")
 SETTINGS = """
 c = get_config()
@@ -46,11 +50,6 @@ c.StorageLayout.processed = "{facility}/data/{{beamline}}/{{proposal}}/processed
 c.StorageLayout.group = "{{proposal}}"
 c.StorageLayout.roots = ["{facility}/data"]
 """
-POSTGRESQL = """
-database = "postgresql+psycopg://daas@/daas?host={folder}/database/socket"
-c.JupyterHub.db_url = database
-c.DaasAuthenticator.people_database = database
-"""
 
 
 @dataclass
@@ -59,7 +58,7 @@ class Composition:
 
     folder: Path
     here: EngineHere
-    profile: str = ""
+    files: Sequence[str] = ("docker-compose.yml",)
     port: int = field(default_factory=free_port)
     provider_port: int = field(default_factory=free_port)
     provider: "subprocess.Popen[bytes] | None" = None
@@ -85,21 +84,19 @@ class Composition:
         prepare(self.facility, packages, REPOSITORY / ".node" / "wheels")
         subprocess.run([COMPOSE / "prepare", self.daas], check=True)
         for name in ("directory", "proposals"):
-            shutil.copytree(self.facility / name, self.daas / name)
+            shutil.copytree(self.facility / name, self.daas / name, dirs_exist_ok=True)
         self._write_settings()
         self._start_provider()
         self.compose("up", "--detach")
         self.wait()
 
     def _write_settings(self) -> None:
-        text = SETTINGS + (POSTGRESQL if self.profile else "")
         (self.daas / "settings.py").write_text(
-            text.format(
+            SETTINGS.format(
                 example=str(self.daas / "example.py"),
                 issuer=f"http://127.0.0.1:{self.provider_port}/services/provider",
                 url=self.url,
                 facility=self.facility,
-                folder=self.daas,
             )
         )
         (self.daas / "example.py").write_text((COMPOSE / "settings.example.py").read_text())
@@ -115,7 +112,7 @@ class Composition:
             "DAAS_APPS": REPOSITORY / "tests" / "spawner" / "apps",
             "DAAS_ENGINE_SOCKET": self.here.address.removeprefix("unix://"),
         }
-        assert set(values) == set(_names(COMPOSE / ".env.example"))
+        assert {*values, "COMPOSE_FILE"} == set(_names(COMPOSE / ".env.example"))
         (self.folder / "env").write_text("".join(f"{k}={v}\n" for k, v in values.items()))
 
     def _start_provider(self) -> None:
@@ -134,12 +131,11 @@ class Composition:
 
     def compose(self, *words: str) -> str:
         """Run docker-compose; return what it prints."""
-        profile = ["--profile", self.profile] if self.profile else []
+        files = [word for name in self.files for word in ("--file", str(COMPOSE / name))]
         done = subprocess.run(
             [
                 *("docker-compose", "--project-name", self.folder.name),
-                *("--env-file", str(self.folder / "env")),
-                *("--file", str(COMPOSE / "docker-compose.yml"), *profile, *words),
+                *("--env-file", str(self.folder / "env"), *files, *words),
             ],
             env={"PATH": PATH, **self.here.environment},
             capture_output=True,
@@ -159,9 +155,17 @@ class Composition:
             time.sleep(0.1)
         raise AssertionError(self.compose("logs", "--no-color", "--tail=40", "hub", "sessions"))
 
+    def containers(self) -> list[dict[str, Any]]:
+        """Return the portal's containers and its sessions': other tests may have theirs."""
+        return [
+            one
+            for one in self.here.containers()
+            if any(mount["Source"].startswith(f"{self.folder}/") for mount in one["Mounts"])
+        ]
+
     def sessions(self) -> Mapping[str, str]:
-        """Return the sessions' containers: their ids, and when each was started."""
-        found = [one for one in self.here.containers() if "daas.session" in one["Labels"]]
+        """Return the sessions' containers, by their ids, and their states."""
+        found = [one for one in self.containers() if SESSION_LABEL in one["Labels"]]
         return {one["Id"]: one["State"] for one in found}
 
     def end(self) -> None:
@@ -179,44 +183,48 @@ def _names(file: Path) -> list[str]:
     return [line.partition("=")[0] for line in lines if line and not line.startswith("#")]
 
 
-@pytest.fixture(scope="module", params=["", "postgresql"], ids=["sqlite", "postgresql"])
-def place(request: pytest.FixtureRequest, engines: Running) -> Iterator[Composition]:
+@contextlib.contextmanager
+def composition(engines: Running, *files: str) -> Iterator[Composition]:
+    """Bring it up, and see at the end that nothing is left."""
     here = engines.get(DOCKER)
     assert here is not None
     for name in PORTAL_IMAGES:
         image = f"daas/{name}:{daas_model.__version__}"
         assert here.image_id(image), f"no image {image}; `make test-engines` makes it"
     with short_folder() as folder:
-        place = Composition(folder, here, request.param)
+        place = Composition(folder, here, files)
         try:
             place.begin()
             yield place
         finally:
             place.end()
-        assert here.containers() == []
+        assert place.containers() == []
         assert list(leftovers.processes_of(place.daas / "run")) == []
         assert not (place.daas / "run" / "sessions").exists()
 
 
+@pytest.fixture(scope="module")
+def place(engines: Running) -> Iterator[Composition]:
+    with composition(engines, "docker-compose.yml") as place:
+        yield place
+
+
 async def test_a_session_outlives_a_hub_that_is_restarted_or_replaced(place: Composition) -> None:
-    """S8: sessions hang on nothing in the hub's container, and their logins hold."""
+    """S8: sessions hang on nothing in the hub's container, and logins hold."""
     async with Visitor(place.url) as pi:
         await pi.sign_in("pi")
         opened = await pi.portal("open", app="probe", machine="medium", proposal="2026-0142")
         assert opened.url == f"{place.url}/user/pi/{SESSION}/", opened
         before = place.sessions()
         assert list(before.values()) == ["running"]
-        for change in (["restart", "hub"], ["up", "--detach", "--force-recreate", "--no-deps", "hub"]):
+        for change in (("restart", "hub"), REPLACE):
             place.compose(*change)
             assert "probe" in (await pi.get(f"/user/pi/{SESSION}/api")).text
             place.wait()
             assert 'data-state="Running"' in (await pi.get(PORTAL)).text
             assert place.sessions() == before
-        assert "probe" in (await pi.get(f"/user/pi/{SESSION}/api")).text
         await pi.portal("stop", session=SESSION)
         assert place.sessions() == {}
-        await pi.portal("open", app="probe", machine="medium", proposal="2026-0142")
-        assert len(place.sessions()) == 1, "is ended with the portal"
 
 
 async def test_a_proxy_that_is_restarted_learns_its_routes_again(place: Composition) -> None:
@@ -227,16 +235,27 @@ async def test_a_proxy_that_is_restarted_learns_its_routes_again(place: Composit
 def test_the_containers_have_no_more_rights_than_the_how_to_says(place: Composition) -> None:
     rights = {}
     with place.here.client() as client:
-        for found in place.here.containers():
+        for found in place.containers():
             if service := found["Labels"].get("com.docker.compose.service"):
                 host = client.inspect_container(found["Id"])["HostConfig"]
                 assert not host["Privileged"], service
                 assert host["ReadonlyRootfs"], service
                 assert host["CapDrop"] == ["ALL"], service
                 rights[service] = host["CapAdd"] or []
-    rights.pop("database", None)
     assert rights == {
         "proxy": [],
         "hub": ["DAC_READ_SEARCH"],
         "sessions": ["DAC_READ_SEARCH", "SETGID", "SETUID"],
     }
+
+
+async def test_the_end_of_the_portal_ends_its_sessions_and_leaves_nothing(
+    engines: Running,
+) -> None:
+    """With PostgreSQL. The fixture itself looks at what is left."""
+    with composition(engines, "docker-compose.yml", "postgresql.yml") as place:
+        assert not (place.daas / "state" / "jupyterhub.sqlite").exists()
+        async with Visitor(place.url) as pi:
+            await pi.sign_in("pi")
+            await pi.portal("open", app="probe", machine="medium", proposal="2026-0142")
+        assert len(place.sessions()) == 1
