@@ -167,7 +167,8 @@ async def _app(folder: Path, looked: _Looked) -> Findings:
 
 def _recipe_of(folder: Path) -> Path | None:
     recipe = folder.resolve() / "recipe"
-    return recipe if (recipe / "run.py").is_file() else None
+    # A link could lead to what is not the contributor's.
+    return recipe if (recipe / "run.py").is_file() and not recipe.is_symlink() else None
 
 
 def _engine(wanted: str | None, facility: Facility | None) -> Engine | None:

@@ -94,12 +94,15 @@ async def _inside(trying: Trials, app: App, image: str) -> Finding:
     except (TrialFailed, EngineProblem, APIError) as error:
         said = error.message if isinstance(error, EngineProblem) else str(error)
         return wrong("runtime", f"a container does not begin from it: {said}", _ADD)
-    missing = [name for name in needed if not found["programs"].get(name)]
+    programs = found.get("programs")
+    if not isinstance(programs, dict):  # the image's own Python was asked, and may say anything
+        return wrong("runtime", "its python3 does not do what it is told", _ADD)
+    missing = [name for name in needed if not programs.get(name)]
     if missing:
         said = f"{', '.join(missing)} not found by an ordinary user in the image's PATH"
         return wrong(what, said, "Install it there, readable for everybody, or mend app.yaml.")
     root = "a writable" if app.writable_root else "a read-only"
-    return ok(what, f"{found['programs'][command]}, by any user, with {root} root file system")
+    return ok(what, f"{programs[command]}, by any user, with {root} root file system")
 
 
 async def recipe_findings(trying: Trials, app: App, image: str, folder: Path) -> Findings:

@@ -3,6 +3,9 @@
 Called by `check_parts`. Reads files only; what was built is looked at by `app_images`.
 """
 
+import errno
+import os
+import stat
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +18,7 @@ from daas_model.apps import App
 from daas_model.errors import BadRequest
 
 FORMAT = "docs/reference/app-files.md"
-_LARGEST_ICON = 200 * 1024
+_LARGEST_ICON, _LARGEST = 200 * 1024, 1024 * 1024
 _PNG = b"\x89PNG\r\n\x1a\n"
 _SVG = "{http://www.w3.org/2000/svg}"
 
@@ -30,10 +33,25 @@ def app_folders(folder: Path) -> list[Path]:
     return found
 
 
+def read_small(file: Path) -> bytes:
+    """Return what is in *file*, which is somebody else's. Raises `OSError`, also for what is odd.
+
+    Links are not followed: they may lead to what only the reader of this check can read.
+    """
+    descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb") as opened:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is no ordinary file")
+        data = opened.read(_LARGEST + 1)
+    if len(data) > _LARGEST:
+        raise OSError(errno.EFBIG, f"it is larger than {_LARGEST // 1024} KiB")
+    return data
+
+
 def read_app(folder: Path) -> tuple[App | None, Finding]:
     """Return the app in *folder*, None when its `app.yaml` cannot be used."""
     try:
-        text = (folder / "app.yaml").read_text("utf-8")
+        text = read_small(folder / "app.yaml").decode("utf-8")
         app = App.parse(folder.resolve().name, yaml.safe_load(text))
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         return None, wrong("app.yaml", f"cannot be used: {error}", f"Mend it; see {FORMAT}.")
@@ -47,9 +65,9 @@ def folder_findings(folder: Path, app: App) -> Iterator[Finding]:
     file = folder / "Dockerfile"
     if file.is_file():
         try:
-            yield from dockerfile_findings(file.read_text("utf-8"))
-        except (OSError, UnicodeDecodeError):
-            yield wrong("Dockerfile", "cannot be read as text", "Save it as UTF-8.")
+            yield from dockerfile_findings(read_small(file).decode("utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            yield wrong("Dockerfile", f"cannot be read: {error}", "Save it as text, in UTF-8.")
     elif app.image_only:
         mend = "Add one that begins with FROM ${PREFIX}base:${VERSION}, or take image_only out."
         yield wrong("Dockerfile", "is missing, and the app runs in containers only", mend)
@@ -64,7 +82,7 @@ def icon(file: Path) -> Finding:
     """Say whether *file* is a picture that browsers show on a button."""
     what, mend = file.name, "Add an SVG, or a PNG of 128 pixels, that is yours to give."
     try:
-        data = file.read_bytes()
+        data = read_small(file)
     except OSError as error:
         return wrong(what, f"the picture cannot be read: {error.strerror}", mend)
     if not (data.startswith(_PNG) if file.suffix == ".png" else _is_svg(file, data)):
@@ -76,7 +94,7 @@ def icon(file: Path) -> Finding:
 
 def _is_svg(file: Path, data: bytes) -> bool:
     # Entities make a small file large when it is parsed.
-    if file.suffix != ".svg" or b"<!ENTITY" in data or len(data) > 10 * _LARGEST_ICON:
+    if file.suffix != ".svg" or b"<!ENTITY" in data:
         return False
     try:
         return ET.fromstring(data).tag == f"{_SVG}svg"  # noqa: S314  without entities

@@ -94,7 +94,8 @@ def stages_of(instructions: list[Instruction]) -> list[Stage]:
 
 
 def _filled(text: str, known: dict[str, str]) -> str:
-    return _VARIABLE.sub(lambda m: known.get(m[1] or m[3]) or m[2] or "", text)
+    """Fill in what has a default; the rest comes with the build, and stays as it is."""
+    return _VARIABLE.sub(lambda m: known.get(m[1] or m[3]) or m[2] or m[0], text)
 
 
 def dockerfile_findings(text: str, what: str = "Dockerfile") -> list[Finding]:

@@ -10,7 +10,7 @@ from daas_command.checks.finding import Finding, Findings, aside, ok, wrong
 from daas_command.checks.reach import is_passable
 from daas_command.configuration import secrets_in
 
-_SECRET_FILE = re.compile(r"(secret|password|token|key)s?_file\Z", re.IGNORECASE)
+_SECRET_FILE = re.compile(r"((secret|password|token|key)s?_file|ssl_key)\Z", re.IGNORECASE)
 
 
 async def private_findings(config: Mapping[str, Any], file: Path) -> Findings:

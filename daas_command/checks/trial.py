@@ -29,6 +29,7 @@ from daas_model.errors import DaasError, EngineProblem
 from daas_model.people import Account
 from daas_spawner.containers.container import Container
 from daas_spawner.containers.engine import ContainerEngine
+from daas_spawner.containers.leftovers import SESSION
 from daas_spawner.containers.refusals import refusal_of
 from daas_spawner.containers.rendering import render
 from daas_spawner.plan import IMAGE_PROGRAMS, Limits, Mount, SessionPlan
@@ -137,7 +138,8 @@ class Trials:
             limits=trial.limits,
         )
         etc = self.folder / "etc"
-        settings = render(plan, "daas-check", etc, trial.network, {LABEL: str(int(time.time()))})
+        labels = {LABEL: str(int(time.time())), SESSION: secrets.token_hex(6)}
+        settings = render(plan, "daas-check", etc, trial.network, labels)
         return replace(settings, create={**settings.create, "entrypoint": [argv[0]]})
 
     async def _ended(self, container: Container) -> int:

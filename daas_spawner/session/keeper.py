@@ -150,7 +150,18 @@ class Keeper:
         self._unwatch()
         if self._process is not None:
             await end(self._process)
+            await self._let_go()
             await asyncio.to_thread(self._clear)
+
+    async def _let_go(self) -> None:
+        """Let the loop see that the process has ended, so that it keeps nothing of it."""
+        if self._running is not None:
+            assert self._running.stdout is not None
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(END_SECONDS):
+                    await self._running.wait()
+                    await self._running.stdout.read()
+            self._running = None
 
     def _hear_last_word(self) -> None:
         with contextlib.suppress(OSError):

@@ -126,6 +126,7 @@ class Slapd:
         (self.folder / "data").mkdir()
         make_certificates(self.folder)
         self.password_file.write_text(READERS_PASSWORD + "\n")
+        self.password_file.chmod(0o600)
         config = self.folder / "slapd.conf"
         config.write_text(CONFIG.format(folder=self.folder, base=BASE, reader=READER))
         listen = f"ldap://127.0.0.1:{self.port} ldaps://127.0.0.1:{self.tls_port} {self.local}"

@@ -1,5 +1,6 @@
 """`daas check apps`: a contributed folder is judged in plain words, without a hub."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,29 @@ def test_what_is_wrong_with_a_folder_is_named_and_mended(
     told = checked(capsys, app, code=1 if says.startswith(("wrong", "is")) else 0)
     (line,) = [line for line in told.splitlines() if says in line]
     assert " → " in line
+
+
+def test_a_contributors_link_leads_nowhere(app: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever checks may read more than whoever contributes."""
+    secret = app.parent / "secret"
+    secret.write_text("title: hunter2")
+    for name in ("app.yaml", "icon.svg", "Dockerfile"):
+        kept = (app / name).read_bytes()
+        (app / name).unlink()
+        (app / name).symlink_to(secret)
+        told = checked(capsys, app, code=1)
+        assert f"wrong    {name}: " in told
+        assert "hunter2" not in told
+        (app / name).unlink()
+        (app / name).write_bytes(kept)
+
+
+def test_what_is_no_ordinary_file_holds_nobody_up(
+    app: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (app / "icon.svg").unlink()
+    os.mkfifo(app / "icon.svg")
+    assert "wrong    icon.svg: the picture cannot be read" in checked(capsys, app, code=1)
 
 
 def test_an_app_for_containers_only_needs_a_dockerfile(

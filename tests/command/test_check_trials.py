@@ -1,10 +1,10 @@
 """What a trial found, judged: each wall, limit and way by itself. The trials: tests/engines."""
 
 import json
-import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +144,7 @@ def test_a_driver_that_copies_and_an_unseen_disk_are_said() -> None:
     told = [one.said for one in storage({"Driver": "vfs", "DockerRootDir": "/nowhere"})]
     assert told[0].startswith("vfs copies")
     assert told[1] == "cannot be seen from here"
-    assert next(one.state for one in storage({"Driver": "overlay2", "DockerRootDir": "/"})) == "ok"
+    assert next(storage({"Driver": "overlay2", "DockerRootDir": "/"})).state == "ok"
 
 
 def test_this_machines_addresses_and_ports_are_found() -> None:
@@ -182,14 +182,34 @@ def test_inside_what_listens_is_reached_and_nothing_else() -> None:
         bound.bind(("127.0.0.1", 0))  # bound, and not listening
         open_, shut = server.getsockname()[1], bound.getsockname()[1]
         targets = [["127.0.0.1", open_], ["::1", open_], ["127.0.0.1", shut], ["no host", 1]]
-        found = asked(do="connect", targets=targets, name="localhost")
+        found = asked(
+            do="connect", targets=targets, name="x.example", servers=[["127.0.0.1", shut]]
+        )
     assert found["reached"] == targets[:2]
-    assert found["name_known"]
+    assert not found["name_known"]
 
 
-def test_inside_a_neighbour_ends_by_itself() -> None:
-    """Whatever happens to the check: what serves has an end, and says that it listens."""
-    source = Path(inside.__file__).read_text("utf-8")
-    assert f"signal.{signal.alarm.__name__}(60)" in source
-    found = asked(do="serve", port=0, seconds=0)
-    assert "addresses" in found
+@pytest.mark.parametrize(("answers", "known"), [(b"\x00\x01", True), (b"\x00\x00", False)])
+def test_inside_names_are_asked_for_past_the_containers_own_settings(
+    answers: bytes, known: bool
+) -> None:
+    """An empty answer is none."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(10)
+
+        def answer() -> None:
+            question, asker = server.recvfrom(512)
+            assert b"\x07example\x03com\x00" in question
+            server.sendto(question[:2] + b"\x81\x80\x00\x01" + answers + bytes(4), asker)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        where = [list(server.getsockname())]
+        found = asked(do="connect", targets=[], name="example.com", servers=where)
+        thread.join()
+    assert found["name_known"] is known
+
+
+def test_inside_a_neighbour_says_when_it_listens() -> None:
+    assert "addresses" in asked(do="serve", port=0, seconds=0)

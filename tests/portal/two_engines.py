@@ -13,6 +13,8 @@ SETTINGS = """
 c = get_config()
 load_subconfig({demo!r})
 c.DaasSpawner.session_environment = {environment!r}
+# Else the hub says after 10 s that a start takes longer.
+c.JupyterHub.tornado_settings.update({{"slow_spawn_timeout": 1}})
 c.Facility.apps_folder = {apps!r}
 c.Facility.engines_offered = {{
     "here": {{"title": "here", "kind": "local"}},
@@ -45,12 +47,20 @@ class TwoEngines(Demo):
         """Where the second engine would listen."""
         return self.folder / "engine.sock"
 
+    def end(self) -> None:
+        """End it whatever state it is in."""
+        hubs = list(self.launchers)
+        super().end()
+        for hub in hubs:
+            hub.wait()
+
     def begin(self, more: str = "", apps_too: Sequence[Path] = ()) -> None:
         """Run it with further settings and the folders of further apps; return when it is there."""
         packages = (REPOSITORY / ".session-env").resolve()
         prepare(self.folder, packages, REPOSITORY / ".node" / "wheels")
         apps = self.folder / "apps"
-        shutil.copytree(REPOSITORY / "images", apps)
+        for name in ("pymca", "jupyterlab"):
+            shutil.copytree(REPOSITORY / "images" / name, apps / name)
         for name, text in (("crystfel", IMAGE_ONLY), ("slow", SLOW)):
             shutil.copytree(apps / "jupyterlab", apps / name)
             (apps / name / "app.yaml").write_text(text, "utf-8")
