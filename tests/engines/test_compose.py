@@ -258,6 +258,7 @@ async def test_a_proxy_that_was_restarted_has_its_routes_and_the_end_leaves_noth
     files = ("docker-compose.yml", "postgresql.yml")
     with composition(engines, DOCKER, *files) as place:
         assert not (place.daas / "state" / "jupyterhub.sqlite").exists()
+        assert " 0 wrong." in place.compose("exec", "-T", "hub", "daas", "check")
         async with Visitor(place.url) as pi:
             await pi.sign_in("pi")
             await pi.portal("open", app="probe", machine="medium", proposal="2026-0142")
