@@ -30,8 +30,12 @@ c.JupyterHub.bind_url = hosting.listen_url
 c.JupyterHub.db_url = os.environ.get("DAAS_DATABASE", f"sqlite:///{state}/jupyterhub.sqlite")
 c.JupyterHub.cookie_secret_file = str(state / "cookie_secret")
 c.ConfigurableHTTPProxy.pid_file = str(run / "proxy.pid")
-if "DAAS_PROXY" in os.environ:
+if os.environ.get("DAAS_PROXY"):
     c.ConfigurableHTTPProxy.command = shlex.split(os.environ["DAAS_PROXY"])
+elif "DAAS_PROXY" in os.environ:  # empty: it runs elsewhere
+    c.ConfigurableHTTPProxy.should_start = False
+    # So soon a proxy that was started again has its routes.
+    c.JupyterHub.last_activity_interval = 20
 
 c.Facility.apps_folder = os.environ.get("DAAS_APPS", str(here / "images"))
 c.DaasSpawner.session_environment = os.environ.get("DAAS_ENVIRONMENT", str(here / ".session-env"))

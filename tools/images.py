@@ -23,8 +23,8 @@ import daas_model  # noqa: E402
 
 VERSION = daas_model.__version__
 DEBIAN = "debian:bookworm-slim"
-#: The context of all images but this one is their own folder.
-CONTEXTS = {"base": REPOSITORY / "daas_desktop"}
+#: The context of all images but these is their own folder.
+CONTEXTS = {"base": REPOSITORY / "daas_desktop", "hub": REPOSITORY, "proxy": REPOSITORY}
 #: The largest sizes in MB (10⁶ bytes), unpacked; the second name's own size comes on top.
 BARS = {"desktop": (520, ""), "pymca": (480, "desktop")}
 OURS = re.compile(r"^FROM \$\{PREFIX\}([a-z0-9-]+):\$\{VERSION\}", re.MULTILINE)

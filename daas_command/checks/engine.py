@@ -30,7 +30,8 @@ async def engine_findings(config: Config, local: bool = True) -> Findings:
         async for finding in _sandboxes(settings):
             yield finding
     yield run_folder(Path(str(settings.get("run_folder", ""))))
-    yield proxy(config.ConfigurableHTTPProxy.get("command"))
+    if config.ConfigurableHTTPProxy.get("should_start", True):
+        yield proxy(config.ConfigurableHTTPProxy.get("command"))
 
 
 async def _sandboxes(settings: Config) -> Findings:

@@ -162,9 +162,11 @@ class ContainerBackend:
                     )
                     found = await self._engine.call("inspect_container", self._container.object_id)
                     # What was killed must be the session's own program, not one that it ran.
-                    # Podman 4 does not tell why; the doorkeeper has looked.
+                    # Podman 4 does not tell why; the doorkeeper has looked, which it cannot do
+                    # from a container of its own.
                     if found["State"]["ExitCode"] == KILLED:
-                        memory = self._doorkeeper.last_word == MEMORY
+                        told = bool(found["State"].get("OOMKilled"))
+                        memory = told or self._doorkeeper.last_word == MEMORY
                         self._ending = OUT_OF_MEMORY if memory else ""
                     await self._keep_last_words()
         finally:

@@ -15,7 +15,6 @@ import json
 import os
 import shutil
 import signal
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from jupyterhub.httpclient import fetch
 
 from daas_model.errors import EngineProblem, StorageProblem
 from daas_spawner.backend import State
+from daas_spawner.session import starting
 from daas_spawner.session.home import IN_THE_WAY, NO_HOME
 from daas_spawner.session.last_word import last_word
 from daas_spawner.session.processes import Process, read_process
@@ -47,7 +47,7 @@ class Keeper:
         self.folder = folder
         self._module = module
         self._base_url = base_url
-        self._running: asyncio.subprocess.Process | None = None
+        self._running: starting.Started | None = None
         self._process: Process | None = None
         self._watched = -1
         #: Why it ended, as `last_word.py` has it; empty while it runs or when nothing was left.
@@ -67,19 +67,7 @@ class Keeper:
         """Start the process with its *order*. Raises `EngineProblem` or `StorageProblem`."""
         try:
             await self._prepare()
-            self._running = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-I",
-                "-c",
-                _BOOT,
-                _source_folder(),
-                self._module,
-                str(self.folder),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                start_new_session=True,
-                env={"PATH": "/usr/local/bin:/usr/bin:/bin", **_run_mark()},
-            )
+            self._running = await starting.start(self._module, self.folder)
         except OSError as error:
             raise problem(error.strerror or str(error)) from error
         self._process = Process.of(self._running.pid)
@@ -206,22 +194,6 @@ class Keeper:
         self.folder.mkdir(parents=True, mode=0o700)
         self.hub_folder.mkdir()
         self.hub_folder.chmod(0o755)
-
-
-#: Started isolated (`-I`) so that nothing in the hub's folder or environment is imported.
-_BOOT = (
-    "import importlib, sys; sys.path.insert(0, sys.argv.pop(1));"
-    "raise SystemExit(importlib.import_module(sys.argv.pop(1)).main())"
-)
-
-
-def _source_folder() -> str:
-    return str(Path(__file__).resolve().parents[2])
-
-
-def _run_mark() -> dict[str, str]:
-    """The mark by which whoever started the hub finds all its processes again."""
-    return {name: os.environ[name] for name in ("DAAS_RUN",) if name in os.environ}
 
 
 def problem(reason: str) -> EngineProblem | StorageProblem:

@@ -22,6 +22,10 @@ REPOSITORY = Path(__file__).parents[2]
 PROBE_FOLDER = REPOSITORY / "tests" / "spawner" / "apps" / "probe"
 #: What is built for the tests; `base` and whatever they begin with come along.
 IMAGES = ("desktop", "pymca")
+#: The portal itself.
+PORTAL_IMAGES = ("hub", "proxy", "database")
+#: What Podman gets of them.
+COPIED = (*IMAGES, "hub", "proxy")
 #: What Docker may keep of its builds.
 KEPT_OF_BUILDS = "4GB"
 CA = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -46,7 +50,7 @@ def build(docker: EngineHere) -> None:
     environment = {"BUILD_OPTIONS": "--network=host", "ENGINE": "docker"}
     if CA.exists():
         environment["DAAS_CA"] = os.environ.get("DAAS_CA", str(CA))
-    call(docker, "make", "images", f"IMAGES={' '.join(IMAGES)}", **environment)
+    call(docker, "make", "images", f"IMAGES={' '.join((*IMAGES, *PORTAL_IMAGES))}", **environment)
     version = f"--build-arg=VERSION={daas_model.__version__}"
     call(docker, "docker", "build", "--quiet", version, f"--tag={PROBE}", str(PROBE_FOLDER))
     call(docker, "docker", "image", "prune", "--force")
@@ -56,7 +60,7 @@ def build(docker: EngineHere) -> None:
 def copy(docker: EngineHere, podman: EngineHere) -> None:
     """Copy to Podman what it has not got yet."""
     started = time.monotonic()
-    ours = {PROBE, *(f"daas/{name}:{daas_model.__version__}" for name in IMAGES)}
+    ours = {PROBE, *(f"daas/{name}:{daas_model.__version__}" for name in COPIED)}
     missing = sorted(name for name in ours if docker.image_id(name) != podman.image_id(name))
     if missing:
         saved = subprocess.Popen(
