@@ -156,6 +156,9 @@ def _ends(what: str, stage: Stage) -> Iterator[Finding]:
         if ENTRY not in entry.words:
             said = f"line {entry.line}: ENTRYPOINT takes away {ENTRY}, through which sessions begin"
             yield wrong(what, said, "Take the line out; the program is named in app.yaml.")
+    for volume in (i for i in stage.instructions if i.name == "VOLUME"):
+        said = f"line {volume.line}: VOLUME makes folders on the engine's disk that no limit bounds"
+        yield wrong(what, said, "Take the line out; results belong into the proposal's folder.")
 
 
 def _secrets(what: str, instructions: list[Instruction]) -> Iterator[Finding]:

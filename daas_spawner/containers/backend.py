@@ -28,6 +28,7 @@ from daas_spawner.session.keeper import READY_SECONDS, Keeper, key_of
 from daas_spawner.session.last_word import MEMORY
 
 LAST_LINES = 50
+MOST_LOG_BYTES = 1024 * 1024
 #: So long the engine is asked why a session has ended, before the hub is told that it has.
 LEARN_SECONDS = 3.0
 #: What a first process returns for a program that was killed.
@@ -224,5 +225,7 @@ class ContainerBackend:
 
 def _write(file: Path, words: bytes) -> None:
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if file.exists() and file.stat().st_size > MOST_LOG_BYTES:
+        file.replace(file.with_suffix(".old"))
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "wb") as log:
         log.write(words)

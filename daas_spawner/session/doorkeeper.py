@@ -82,8 +82,7 @@ class Doorkeeper:
                 for key, _ in selector.select():
                     if not key.data():
                         return
-                    if key.data != self._look:
-                        selector.unregister(key.fileobj)
+                    selector.unregister(key.fileobj)
 
     def _hand_over(self) -> bool:
         asker, _ = self._asked.accept()
@@ -106,9 +105,10 @@ class Doorkeeper:
         return os.read(sys.stdin.fileno(), 64).startswith(b"keep")
 
     def _look(self) -> bool:
-        """What is written means nothing; the end is when all have closed it."""
-        if self._life.recv(64):
-            return True
+        """All in the session have closed it, or somebody wrote: the session is over.
+
+        Nobody writes by mistake, and whoever did so without end would keep this process busy.
+        """
         # At once: the engine removes the group as soon as it has seen the end.
         if self._memory is not None and self._memory.ran_out():
             last_word(self._folder).write_text(MEMORY, "ascii")

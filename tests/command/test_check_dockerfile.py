@@ -57,6 +57,7 @@ BAD = {
         "FROM daas/build:1 AS one\nFROM one\nUSER 1\n",
         "with compilers and as root",
     ),
+    "a volume": (f"{LAST}VOLUME /scratch\n", "line 2: VOLUME makes folders"),
     "another entry point": (f'{LAST}ENTRYPOINT ["/start.sh"]\n', "line 2: ENTRYPOINT takes away"),
     "none any more": (f"{LAST}ENTRYPOINT []\n", "line 2: ENTRYPOINT takes away"),
     "a certificate": (f"{LAST}COPY ca.crt /etc/ssl/\n", "line 2: ca.crt would stay"),

@@ -34,6 +34,12 @@ with socket.socket(socket.AF_UNIX) as taker:
     socket.send_fds(taker, [b"."], [4])
 runpy.run_path("/opt/daas/apps/probe/probe.py", run_name="__main__")
 """
+#: An app that writes to it, a moment after it has begun.
+CHATTY = """
+import os, runpy, threading
+threading.Timer(1, os.write, (4, b"x")).start()
+runpy.run_path("/opt/daas/apps/probe/probe.py", run_name="__main__")
+"""
 
 
 @containers_only
@@ -179,3 +185,13 @@ async def test_what_is_mounted_below_raw_data_cannot_be_written_either(
     assert (await session.run("echo x > ~/Proposals/ours/raw/detector/new"))[0] != 0
     await session.stop()
     assert not list(detector.iterdir())
+
+
+@containers_only
+async def test_a_session_that_writes_to_its_life_line_ends(sessions: Sessions) -> None:
+    """It would keep the process beside it busy, which no limit of its own bounds."""
+    backend = sessions.backend("pi")
+    plan = sessions.plan(backend, "pi", "ours")
+    url = await backend.start(dataclasses.replace(plan, argv=("python3", "-c", CHATTY)))
+    await Session(backend, url).seen_to_end()
+    assert not backend.is_running()
