@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from daas_spawner.containers.rendering import STOP_SECONDS, ContainerSettings, r
 from daas_spawner.plan import SessionPlan
 from daas_spawner.session.doorkeeper import ETC
 from daas_spawner.session.etc import people_files
-from daas_spawner.session.keeper import Keeper, key_of
+from daas_spawner.session.keeper import READY_SECONDS, Keeper, key_of
 from daas_spawner.session.last_word import MEMORY
 
 LAST_LINES = 50
@@ -103,10 +104,13 @@ class ContainerBackend:
         self._container.wear(image, settings)
         await self._container.start()
         taken = asyncio.ensure_future(self._doorkeeper.hear("taken"))
+        until = time.monotonic() + READY_SECONDS
         try:
             while not taken.done():
                 await asyncio.wait({taken}, timeout=0.5)
-                if not taken.done() and not await self._engine_runs_it():
+                if not taken.done() and (
+                    time.monotonic() > until or not await self._engine_runs_it()
+                ):
                     raise self._failed()
             if not taken.result():
                 raise self._failed()
@@ -152,7 +156,10 @@ class ContainerBackend:
         try:
             with contextlib.suppress(APIError, EngineProblem, TimeoutError):
                 async with asyncio.timeout(LEARN_SECONDS):
-                    await self._engine.call("wait", self._container.object_id)
+                    # With a time of its own: docker-py would keep the thread until it has ended.
+                    await self._engine.call(
+                        "wait", self._container.object_id, timeout=LEARN_SECONDS
+                    )
                     found = await self._engine.call("inspect_container", self._container.object_id)
                     # What was killed must be the session's own program, not one that it ran.
                     # Podman 4 does not tell why; the doorkeeper has looked, which it cannot do

@@ -11,6 +11,8 @@ from logging import Logger
 from types import SimpleNamespace
 from typing import Any
 
+import docker
+from docker.constants import DEFAULT_DOCKER_API_VERSION
 from docker.errors import NotFound
 from dockerspawner import DockerSpawner
 from traitlets.config import Config
@@ -44,8 +46,8 @@ class Container(DockerSpawner):
 
     @property
     def client(self) -> Any:
-        """The client of our engine, not that of the process's environment."""
-        return self.engine.client
+        """A client that puts settings together. It asks nothing: that would hold up the hub."""
+        return docker.APIClient(self.engine.engine.address, DEFAULT_DOCKER_API_VERSION)
 
     def docker(self, method: str, *args: Any, **kwargs: Any) -> Awaitable[Any]:
         """Ask our engine, in its threads and within its time."""
@@ -53,9 +55,9 @@ class Container(DockerSpawner):
 
     def wear(self, image: str, settings: ContainerSettings) -> None:
         """Take what is to be created."""
+        self.image = image  # the stock spawner names the container anew with it
         # Two hubs on one engine may have a session of the same name.
         self.object_name = f"{self._object_name_default()}-{settings.create['labels'][SESSION]}"
-        self.image = image
         self.cmd = list(settings.argv)
         self._environment = settings.environment
         configured: dict[str, Any] = self._eval_if_callable(self.extra_create_kwargs)
@@ -63,7 +65,6 @@ class Container(DockerSpawner):
             **configured,
             **settings.create,
             "labels": {**configured.get("labels", {}), **settings.create["labels"]},
-            "ports": {},
         }
         self.extra_host_config = {
             **self._eval_if_callable(self.extra_host_config),

@@ -45,8 +45,9 @@ class ContainerEngine:
         self.looked = asyncio.Event()
         self.calls = 0
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=f"engine-{engine.name}")
+        # Its own: many slow starts and stops do not make an engine look as if it were away.
+        self._watching = ThreadPoolExecutor(1, thread_name_prefix=f"watch-{engine.name}")
         self._own = threading.local()
-        self._clients: list[docker.APIClient] = []
         self._watch: asyncio.Task[None] | None = None
         self._told: dict[str, Callable[[list[Listed]], Awaitable[None]]] = {}
         self._asked: dict[str, asyncio.Future[list[Listed]]] = {}
@@ -65,7 +66,6 @@ class ContainerEngine:
             self._own.client = docker.APIClient(
                 self.engine.address, version="auto", timeout=CALL_SECONDS
             )
-            self._clients.append(self._own.client)
         client: docker.APIClient = self._own.client
         return client
 
@@ -75,19 +75,26 @@ class ContainerEngine:
         Raises docker-py's `APIError` for what the engine refuses, `EngineProblem` when it does
         not answer.
         """
+        return await self._call(self._threads, partial(self._ask, method, *args, **kwargs))
+
+    async def _call(self, threads: ThreadPoolExecutor, ask: Callable[[], Any]) -> Any:
         self.calls += 1
         loop = asyncio.get_running_loop()
-        ask = partial(self._ask, method, *args, **kwargs)
         try:
             async with asyncio.timeout(CALL_SECONDS):
-                return await loop.run_in_executor(self._threads, ask)
+                return await loop.run_in_executor(threads, ask)
         except APIError:
             raise
         except (DockerException, RequestException, OSError, TimeoutError) as error:
             raise self._unreachable(error) from None
 
     def _ask(self, method: str, *args: Any, **kwargs: Any) -> Any:
-        return getattr(self.client, method)(*args, **kwargs)
+        client = self.client
+        try:
+            return getattr(client, method)(*args, **kwargs)
+        finally:
+            # It can be used again. docker-py keeps a connection for every address that it asked.
+            client.close()
 
     def _unreachable(self, error: Exception) -> EngineProblem:
         return EngineProblem(
@@ -126,8 +133,9 @@ class ContainerEngine:
 
     async def _listed(self, label: str) -> list[Listed]:
         """Return the containers with *label*. An engine that hangs is asked once, not again."""
+        ask = partial(self._ask, "containers", all=True, filters={"label": label})
         question = self._asked.pop(label, None) or asyncio.ensure_future(
-            self.call("containers", all=True, filters={"label": label})
+            self._call(self._watching, ask)
         )
         try:
             async with asyncio.timeout(LOOK_SECONDS):
@@ -143,6 +151,5 @@ class ContainerEngine:
             self._watch.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._watch
-        self._threads.shutdown(wait=False, cancel_futures=True)
-        for client in self._clients:
-            client.close()
+        for threads in (self._threads, self._watching):
+            threads.shutdown(wait=False, cancel_futures=True)

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import hashlib
 import logging
+import signal
 from contextlib import closing
 from pathlib import Path
 from typing import ClassVar
@@ -18,10 +19,12 @@ from requests.exceptions import RequestException
 
 from daas_model.errors import EngineProblem
 from daas_spawner.containers.engine import ContainerEngine, Listed
-from daas_spawner.session.processes import read_process
+from daas_spawner.session.processes import Process, read_process
 
 #: The labels of a session's container: which hub's it is, and which session's.
 HUB, SESSION = "daas.hub", "daas.session"
+#: States of a container in which nothing of it runs.
+_OVER = frozenset({"exited", "dead", "stopped"})
 
 _log = logging.getLogger("jupyterhub.daas.engine")
 
@@ -54,6 +57,7 @@ class Leftovers:
         self.label = {HUB: _hub(run_folder)}
         #: Sessions that begin or end just now: whoever does that removes them.
         self.busy: set[str] = set()
+        self._over: set[str] = set()
 
     @classmethod
     def of(cls, engine: ContainerEngine, run_folder: Path) -> "Leftovers":
@@ -67,14 +71,25 @@ class Leftovers:
 
     async def look(self, containers: list[Listed]) -> None:
         """Remove those of *containers* that nobody keeps."""
+        keys = {container["Id"]: container["Labels"].get(SESSION, "") for container in containers}
+        over = {container["Id"] for container in containers if container["State"] in _OVER}
+        running = {key for number, key in keys.items() if number not in over}
         for container in containers:
-            key = container["Labels"].get(SESSION, "")
-            if key in self.busy or await asyncio.to_thread(self._is_kept, key):
+            key = keys[container["Id"]]
+            if key in self.busy:
+                continue
+            doorkeeper = await asyncio.to_thread(self._doorkeeper, key)
+            if doorkeeper is not None:
+                # It learns of the end by itself, unless the session gave away what tells it.
+                if container["Id"] in over & self._over and key not in running:
+                    doorkeeper.signal(signal.SIGTERM)
                 continue
             _log.info("Removing what is left of session %s.", key)
             with contextlib.suppress(APIError, EngineProblem):
                 await self._engine.call("remove_container", container["Id"], force=True, v=True)
+        self._over = over
 
-    def _is_kept(self, key: str) -> bool:
+    def _doorkeeper(self, key: str) -> Process | None:
+        """Return who keeps the session, None when nobody does."""
         doorkeeper = read_process(self._run_folder / "sessions" / key / "pid")
-        return doorkeeper is not None and doorkeeper.alive
+        return doorkeeper if doorkeeper is not None and doorkeeper.alive else None

@@ -64,6 +64,10 @@ def render(
             "hostname": hostname,
             "working_dir": "/",
             "stop_signal": "SIGTERM",
+            "healthcheck": {"test": ["NONE"]},  # an image's own would be run for ever
+            "networking_config": None,
+            "ports": None,
+            "host_config": {},  # else a second way to what stands below
         },
         host={
             **_confined(plan, network),
@@ -90,16 +94,26 @@ def _confined(plan: SessionPlan, network: str) -> dict[str, Any]:
         "mem_limit": limits.memory_bytes,
         "memswap_limit": limits.memory_bytes,
         "network_mode": network,
+        "oom_kill_disable": False,
+        "pid_mode": None,  # its own
         "pids_limit": limits.processes,
-        "port_bindings": {},
+        "port_bindings": None,  # an empty one would be merged with the stock spawner's
         "privileged": False,
         "publish_all_ports": False,
         "read_only": not plan.app.writable_root,
+        "restart_policy": None,  # one that has ended has ended
         "security_opt": ["no-new-privileges"],
         "shm_size": limits.memory_bytes // 2,
+        "uts_mode": None,  # its own
+        "volumes_from": None,
     }
 
 
 def _bind(source: PurePosixPath | Path, target: PurePosixPath, read_only: bool) -> Mount:
     # Not the older `binds`: for those an engine makes a missing folder, as root.
-    return Mount(str(target), str(source), type="bind", read_only=read_only)
+    mount = Mount(str(target), str(source), type="bind", read_only=read_only)
+    if read_only:
+        # What the machine has mounted further below would be writable: an engine makes the
+        # topmost mount read-only, and no other.
+        mount["BindOptions"] = {"NonRecursive": True}
+    return mount

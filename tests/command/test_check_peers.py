@@ -179,6 +179,9 @@ async def well_and_knows_wrong_clients(
         providers = {name: {**entry, **different}}
         daas.hidden += [providers[name]["client_secret"]]
         daas.spoil(f"c.JupyterHub.public_url = {public_url!r}")
+        daas.spoil(
+            "c.DaasAuthenticator.provider_timeout_seconds = 30"
+        )  # its first answers are slow
         daas.spoil(f"c.DaasAuthenticator.providers = {providers!r}")
         told = await daas(code=code)
         assert all(words in told for words in says), told

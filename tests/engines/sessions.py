@@ -40,11 +40,11 @@ class Session:
         """End the session."""
         await self.backend.stop()
 
-    async def seen_to_end(self) -> None:
+    async def seen_to_end(self, seconds: float = SEEN_SECONDS) -> None:
         """Return when the back end says that the session has ended; `watch` must say it."""
         ended = asyncio.Event()
         self.backend.watch(ended.set)
-        async with asyncio.timeout(SEEN_SECONDS):
+        async with asyncio.timeout(seconds):
             await ended.wait()
 
 
@@ -84,11 +84,15 @@ class Sessions:
         )
         return dataclasses.replace(plan, argv=(command,)) if command else plan
 
-    def backend(self, person: str) -> Backend:
-        """Return a back end of the session of *person*; each is one more object for it."""
+    def backend(self, person: str, run: str = "run", config: Config | None = None) -> Backend:
+        """Return a back end of the session of *person*; each is one more object for it.
+
+        *run* is the hub's run folder, *config* its configuration.
+        """
         top = self.world.top
-        place = Place(person, "probe-ours", top / "run", top / "logs", "/")
-        backend = make_backend(self.kind.engine(self.here), place, Config(), _LOG)
+        place = Place(person, "probe-ours", top / run, top / "logs", "/")
+        engine = self.kind.engine(self.here)
+        backend = make_backend(engine, place, config or Config(), _LOG)
         self._opened.append(backend)
         return backend
 
