@@ -16,14 +16,14 @@ RUN_PACKAGES = python3-venv python3-dev g++ bubblewrap tigervnc-standalone-serve
 	libxcb-randr0 libxcb-render-util0 libxcb-shape0 libxcb-xinerama0 libxcb-xkb1 libxrender1
 TEST_PACKAGES = chromium xdotool slapd ldap-utils libnss-wrapper libpam-wrapper nginx postgresql xmlsec1 \
 	default-jre-headless maven unzip iproute2
-# The engines that sessions can run in, Podman's network beside it, a registry, and Debian's image.
-ENGINE_PACKAGES = docker.io podman netavark docker-registry debootstrap
+# The engines that sessions can run in, the portal in them, Podman's network, a registry, Debian's image.
+ENGINE_PACKAGES = docker.io docker-compose podman netavark docker-registry debootstrap
 
 # Apps that are in images only keep out of the environment that the others share.
 IN_IMAGES_ONLY = $(dir $(shell grep -ls '^image_only: true' images/*/app.yaml))
 REQUIREMENTS = $(filter-out $(addsuffix requirements.txt,$(IN_IMAGES_ONLY)),$(wildcard images/*/requirements.txt))
-# Not every machine reaches the sources of CrystFEL: built by name only.
-IMAGES ?= $(filter-out crystfel,$(notdir $(patsubst %/Dockerfile,%,$(wildcard images/*/Dockerfile))))
+# Built by name only: CrystFEL, whose sources not every machine reaches, and the portal itself.
+IMAGES ?= $(filter-out crystfel hub proxy database,$(notdir $(patsubst %/Dockerfile,%,$(wildcard images/*/Dockerfile))))
 SOURCES = $(shell find daas_desktop -name '*.py' -o -path '*/page/*')
 PIP = tools/pip.sh
 

@@ -190,6 +190,7 @@ def composition(engines: Running, kind: Kind, *files: str) -> Iterator[Compositi
     """Bring it up, and see at the end that nothing is left."""
     here = engines.get(kind)
     assert here is not None
+    assert shutil.which("docker-compose", path=PATH), "`make engine-packages` installs it"
     for name in PORTAL_IMAGES:
         image = f"daas/{name}:{daas_model.__version__}"
         assert here.image_id(image), f"no image {image}; `make test-engines` makes it"
