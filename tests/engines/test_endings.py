@@ -33,6 +33,13 @@ async def gone(backend: Backend) -> None:
             await asyncio.sleep(0.05)
 
 
+async def begun(mark: str) -> None:
+    """Return when the shell has started what it was asked to start beside itself."""
+    async with asyncio.timeout(SEEN_SECONDS):
+        while not processes_with(mark):
+            await asyncio.sleep(0.02)
+
+
 async def nothing_left(sessions: Sessions) -> None:
     """Return when no trace of a session is left: the kernel takes a moment for groups."""
     async with asyncio.timeout(SEEN_SECONDS):
@@ -45,7 +52,7 @@ async def test_a_stopped_session_ends_well_and_leaves_nothing(sessions: Sessions
     session = await sessions.open("pi", "ours")
     mark = f"sleep 4{id(session)}"
     await session.run(f"setsid {mark} > /dev/null 2>&1 &")
-    assert processes_with(mark)
+    await begun(mark)
     assert session.backend.is_running()
     await session.stop()
     assert not session.backend.is_running()
@@ -61,7 +68,7 @@ async def test_a_session_whose_program_crashes_is_seen_to_end_and_leaves_nothing
     session = await sessions.open("pi", "ours")
     mark = f"sleep 5{id(session)}"
     await session.run(f"setsid {mark} > /dev/null 2>&1 &")
-    assert processes_with(mark)
+    await begun(mark)
     await session.run(CRASH)
     await session.seen_to_end()
     assert not session.backend.is_running()

@@ -85,7 +85,7 @@ async def test_however_a_session_ends_every_process_in_it_ends(
     url = await backend.start(world.plan("pi", "ours"))
     mark = f"sleep {os.getpid()}123"
     await fetch(url, method="POST", data=f"setsid {mark} >/dev/null 2>&1 &".encode())
-    assert processes_with(mark)
+    await until(lambda: processes_with(mark))
     ended = asyncio.Event()
     backend.watch(ended.set)
     assert callable(end)
