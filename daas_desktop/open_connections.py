@@ -5,6 +5,7 @@ many connections she has.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Hashable, Mapping
 from typing import Generic, TypeVar
 
@@ -56,7 +57,9 @@ class OpenConnections(Generic[VisitorT]):
         finally:
             del self._tasks[visitor]
             for handler in self._open.pop(visitor):
-                end(handler)
+                # One that cannot be ended keeps no other open.
+                with contextlib.suppress(Exception):
+                    end(handler)
 
     async def _stays(self, visitor: VisitorT) -> bool:
         try:
@@ -79,10 +82,12 @@ def is_open(handler: RequestHandler) -> bool:
     """Say whether a connection still carries something."""
     if isinstance(handler, WebSocketHandler) and handler.ws_connection is not None:
         return not handler.ws_connection.is_closing()
-    # A web socket's request is finished when the socket opens.
     connection = handler.request.connection
-    cut = isinstance(connection, HTTP1Connection) and connection.stream.closed()
-    return not handler._finished and not cut
+    if not isinstance(connection, HTTP1Connection):
+        return not handler._finished
+    # A web socket takes its stream with it, and one that has closed has none any more.
+    stream = connection.stream
+    return not handler._finished and stream is not None and not stream.closed()
 
 
 def end(handler: RequestHandler) -> None:

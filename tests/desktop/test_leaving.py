@@ -186,6 +186,18 @@ async def test_attack_13_signing_out_leaves_nothing_open(
                 await visit.open_socket(path)
 
 
+@BOTH
+async def test_attack_13_a_tab_that_was_closed_before_keeps_no_other_open(
+    come: Callable[[str], Any], where: str
+) -> None:
+    async with come(where) as visit:
+        gone = visit.sockets.pop(next(iter(visit.sockets)))
+        await gone.close()
+        await asyncio.sleep(4 * ASKED_EVERY_S)  # time for questions in which it is found closed
+        await visit.sign_out()
+        assert await visit.all_closed() <= {1001}
+
+
 def of_browsers(hub: PlainHub) -> list[dict[str, Any]]:
     return [t for t in api(hub, "GET", "users/pi/tokens").json()["api_tokens"] if t["session_id"]]
 
