@@ -126,6 +126,8 @@ def check_apps(wanted: argparse.Namespace) -> int:
         folders = app_folders(wanted.folder or Path(facility.apps_folder if facility else ""))
         if wanted.image and (len(folders) != 1 or not wanted.engine):
             raise BadRequest("--image is of one app.", "Name its folder, and --engine.")
+        if wanted.recipe and not wanted.engine:
+            raise BadRequest("--recipe runs in an image.", "Say where that is: --engine.")
         looked = _Looked(_engine(wanted.engine, facility), config, wanted.image, wanted.recipe)
     except DaasError as error:
         return _not_understood(error, printer)

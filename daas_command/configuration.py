@@ -36,7 +36,7 @@ def load(file: Path) -> Config:
     except Exception as error:
         # It is a program: whatever it raises is what its writer must know.
         raise BadRequest(
-            f"{file} cannot be read: {type(error).__name__}: {error}.",
+            f"{file} cannot be read: {type(error).__name__}: {str(error).rstrip('.')}.",
             "Run this as the hub's user, with the hub's DAAS_ variables.",
         ) from None
     return loaded

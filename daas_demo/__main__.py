@@ -125,6 +125,24 @@ def make_private(run: Path) -> None:
     run.chmod(0o700)
 
 
+def check_engine() -> None:
+    """See that the engine that the caller named is there. Raises `CannotRun`."""
+    address = os.environ.get("DAAS_DEMO_ENGINE")
+    if address is None:
+        return
+    path = address.removeprefix("unix://")
+    if path == address or not path.startswith("/"):
+        raise CannotRun("DAAS_DEMO_ENGINE must be a socket, such as unix:///run/docker.sock.")
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(path)
+        except OSError as error:
+            raise CannotRun(
+                f"no engine answers at {path} ({error.strerror}). Start it, or leave "
+                "DAAS_DEMO_ENGINE out."
+            ) from error
+
+
 def check(port: int, run: Path) -> None:
     """End what an earlier run left, then see that everything needed is here.
 
@@ -134,6 +152,7 @@ def check(port: int, run: Path) -> None:
     if missing:
         raise CannotRun(f"{', '.join(missing)} not found. Run `make packages`.")
     leftovers.end(run)
+    check_engine()
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

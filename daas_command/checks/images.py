@@ -20,7 +20,6 @@ from daas_spawner.containers.fetching import RUNTIME
 from daas_spawner.containers.images import ContainerImages, Image
 
 _REGISTRY_SECONDS = 4
-_MAKE = "Make it (make images), or set ContainerImages.prefix to a registry that has it."
 
 
 async def image_findings(
@@ -78,7 +77,11 @@ def labels_of(found: Mapping[str, Any]) -> Mapping[str, str]:
 
 async def _elsewhere(what: str, image: Image, registries: dict[str, bool]) -> Finding:
     if not image.registry:
-        return wrong(what, f"{image.name} is not there, and in no registry", _MAKE)
+        mend = (
+            f"Make it (make images IMAGES={image.last_part}), or set ContainerImages.prefix to a "
+            "registry that has it. Until then its button leads to an error."
+        )
+        return wrong(what, f"{image.name} is not there, and in no registry", mend)
     if image.registry not in registries:
         registries[image.registry] = await _answers(image.registry)
     if registries[image.registry]:

@@ -123,8 +123,8 @@ class Fetches:
         if not image.registry:
             raise ImageProblem(
                 NOT_HERE,
-                detail=f"{image.name}: make it there with `make images`, or set "
-                "ContainerImages.prefix to a registry",
+                detail=f"{image.name}: make it there (`make images IMAGES={image.last_part}`), "
+                "or set ContainerImages.prefix to a registry",
             )
         login = await asyncio.to_thread(read_login, self._images.pull_secret_file, image)
         silence = self._images.silence_seconds

@@ -49,6 +49,11 @@ class Image:
         )
 
     @property
+    def last_part(self) -> str:
+        """What stands last in its name: the app's, unless it has a reference of its own."""
+        return self.repository.rpartition("/")[2]
+
+    @property
     def registry(self) -> str:
         """The registry's `host[:port]`; empty for an image that was made on the machine.
 
