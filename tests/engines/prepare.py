@@ -23,9 +23,10 @@ PROBE_FOLDER = REPOSITORY / "tests" / "spawner" / "apps" / "probe"
 #: What is built for the tests; `base` and whatever they begin with come along.
 IMAGES = ("desktop", "pymca")
 #: The portal itself.
-PORTAL_IMAGES = ("hub", "proxy", "database")
+WITHOUT_DATABASE = ("hub", "proxy")
+PORTAL_IMAGES = (*WITHOUT_DATABASE, "database")
 #: What Podman gets of them.
-COPIED = (*IMAGES, "hub", "proxy")
+COPIED = (*IMAGES, *WITHOUT_DATABASE)
 #: What Docker may keep of its builds.
 KEPT_OF_BUILDS = "4GB"
 CA = Path("/etc/ssl/certs/ca-certificates.crt")

@@ -23,7 +23,7 @@ from tests.engines.conftest import Running
 from tests.engines.daemons import PATH
 from tests.engines.engine_here import EngineHere
 from tests.engines.engines import ENGINES, Kind
-from tests.engines.prepare import PORTAL_IMAGES
+from tests.engines.prepare import PORTAL_IMAGES, WITHOUT_DATABASE
 from tests.visitor import Visitor
 
 PORTAL = "/services/portal/"
@@ -191,7 +191,7 @@ def composition(engines: Running, kind: Kind, *files: str) -> Iterator[Compositi
     here = engines.get(kind)
     assert here is not None
     assert shutil.which("docker-compose", path=PATH), "`make engine-packages` installs it"
-    for name in PORTAL_IMAGES:
+    for name in PORTAL_IMAGES if "postgresql.yml" in files else WITHOUT_DATABASE:
         image = f"daas/{name}:{daas_model.__version__}"
         assert here.image_id(image), f"no image {image}; `make test-engines` makes it"
     with short_folder() as folder:
