@@ -88,6 +88,7 @@ def test_a_session_that_was_stopped_offers_no_restart_that_would_be_refused(
     expect(notebook.get_by_role("heading", level=1)).to_have_text("This session is not running")
     expect(notebook.get_by_role("button", name="Start")).to_have_count(0)
     notebook.get_by_role("link", name="To your home page").click()
+    expect(notebook.get_by_role("heading", level=1)).to_have_text("Your data analysis")
     assert notebook.url.startswith(portal(demo))
 
 
