@@ -17,7 +17,8 @@ RUN_PACKAGES = python3-venv python3-dev g++ bubblewrap tigervnc-standalone-serve
 TEST_PACKAGES = chromium xdotool slapd ldap-utils libnss-wrapper libpam-wrapper nginx postgresql xmlsec1 \
 	default-jre-headless maven unzip iproute2
 # The engines that sessions can run in, the portal in them, Podman's network, a registry, Debian's image.
-ENGINE_PACKAGES = docker.io docker-compose podman netavark docker-registry debootstrap
+# Podman itself does not ask for catatonit, the program that is the first in each container.
+ENGINE_PACKAGES = docker.io docker-compose podman catatonit netavark docker-registry debootstrap
 
 # Apps that are in images only keep out of the environment that the others share.
 IN_IMAGES_ONLY = $(dir $(shell grep -ls '^image_only: true' images/*/app.yaml))

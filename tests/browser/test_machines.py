@@ -5,8 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.conftest import free_port, short_folder
-from tests.portal.two_engines import TwoEngines
+from tests.portal.two_engines import TwoEngines, second_engine_away
 
 Look = Callable[..., Page]
 Axe = Callable[[Page], list[str]]
@@ -15,13 +14,8 @@ AWAY = "Not available now: “containers” does not answer."
 
 @pytest.fixture(scope="module")
 def place() -> Iterator[TwoEngines]:
-    with short_folder() as folder:
-        place = TwoEngines(folder, free_port())
-        try:
-            place.begin()
-            yield place
-        finally:
-            place.end()
+    with second_engine_away() as place:
+        yield place
 
 
 @pytest.fixture

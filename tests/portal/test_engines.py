@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from daas_demo import leftovers
-from tests.conftest import free_port, short_folder
-from tests.portal.two_engines import TwoEngines
+from tests.portal.two_engines import TwoEngines, second_engine_away
 from tests.visitor import Answer, Visitor
 
 PORTAL = "/services/portal/"
@@ -23,13 +22,8 @@ SEEN_SECONDS = 10
 
 @pytest.fixture(scope="module")
 def place() -> Iterator[TwoEngines]:
-    with short_folder() as folder:
-        place = TwoEngines(folder, free_port())
-        try:
-            place.begin()
-            yield place
-        finally:
-            place.end()
+    with second_engine_away() as place:
+        yield place
 
 
 @pytest.fixture

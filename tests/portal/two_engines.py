@@ -2,12 +2,13 @@
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from daas_demo.__main__ import hub_environment, make_private, run_folder, start_hub, wait_ready
 from daas_demo.prepare import prepare
-from tests.conftest import REPOSITORY, Demo
+from tests.conftest import REPOSITORY, Demo, free_port, short_folder
 
 SETTINGS = """
 c = get_config()
@@ -84,3 +85,15 @@ class TwoEngines(Demo):
         hub = start_hub(environment, self.folder)
         self.launchers.append(hub)
         wait_ready(hub, self.port, self.folder)
+
+
+@contextmanager
+def second_engine_away() -> Iterator[TwoEngines]:
+    """Run one in a folder of its own; at its second engine's socket nobody listens."""
+    with short_folder() as folder:
+        place = TwoEngines(folder, free_port())
+        try:
+            place.begin()
+            yield place
+        finally:
+            place.end()
