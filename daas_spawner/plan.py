@@ -18,8 +18,9 @@ from daas_model.proposals import Storage
 #: Processes and threads that one session may have; a fork bomb stops here.
 MOST_PROCESSES = 1024
 
-PROPOSALS = "Proposals"
-EXAMPLES = "Examples"
+#: Where a session sees its proposals, and the examples of one that has none.
+PROPOSALS = PurePosixPath("/proposals")
+EXAMPLES = PurePosixPath("/examples")
 APPS = PurePosixPath("/opt/daas/apps")
 #: Where our images have their programs.
 IMAGE_PROGRAMS = PurePosixPath("/opt/daas/env")
@@ -39,11 +40,16 @@ class Mount:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one session may use. *cpus* in cores, *memory_bytes* in bytes."""
+    """What one session may use. *cpus* in cores, *memory_bytes* in bytes.
+
+    In a cluster it gets *gpus*, and is put on a node with *node_labels*.
+    """
 
     cpus: float
     memory_bytes: int
     processes: int
+    gpus: int = 0
+    node_labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +58,14 @@ class Surroundings:
 
     *environment_folder* is where the session finds the programs (a virtual environment), and
     *programs* what must be mounted for them: nothing where an image brings them. *hub_folder*
-    holds the hub's API socket, *apps_folder* the apps' pictures; *examples* may be None. *hub* is
+    holds the hub's API socket, if it is not reached by a network; *apps_folder* holds the apps'
+    pictures; *examples* may be None. *hub* is
     the hub's own part of the environment, with its secrets.
     """
 
     environment_folder: PurePosixPath
     programs: tuple[Mount, ...]
-    hub_folder: PurePosixPath
+    hub_folder: PurePosixPath | None
     apps_folder: PurePosixPath
     examples: PurePosixPath | None
     hub: Mapping[str, str] = field(repr=False)
@@ -79,6 +86,7 @@ class SessionPlan:
     mounts: tuple[Mount, ...]
     account: Account
     limits: Limits
+    links: Mapping[str, PurePosixPath]
 
 
 def plan_session(
@@ -100,18 +108,18 @@ def plan_session(
     home = PurePosixPath("/home") / account.name
     mounts = [
         Mount(account.home, home, read_only=False),
-        *_proposal_mounts(storage, home / PROPOSALS),
+        *_proposal_mounts(storage, PROPOSALS),
         *around.programs,
-        Mount(around.hub_folder, HUB_FOLDER, read_only=True),
+        *([Mount(around.hub_folder, HUB_FOLDER, read_only=True)] if around.hub_folder else []),
         Mount(around.apps_folder, APPS, read_only=True),
     ]
     folder = home
     if len(storage) == 1:
-        folder = home / PROPOSALS / next(iter(storage))
+        folder = PROPOSALS / next(iter(storage))
     elif storage:
-        folder = home / PROPOSALS
+        folder = PROPOSALS
     elif around.examples is not None:
-        folder = home / EXAMPLES
+        folder = EXAMPLES
         mounts.append(Mount(around.examples, folder, read_only=True))
     return SessionPlan(
         app=app,
@@ -123,7 +131,14 @@ def plan_session(
         folder=folder,
         mounts=tuple(mounts),
         account=account,
-        limits=Limits(machine.cpus, int(machine.memory_gib * 2**30), MOST_PROCESSES),
+        limits=Limits(
+            machine.cpus,
+            int(machine.memory_gib * 2**30),
+            MOST_PROCESSES,
+            machine.gpus,
+            machine.node_labels,
+        ),
+        links={"Proposals": PROPOSALS, **({"Examples": EXAMPLES} if folder == EXAMPLES else {})},
     )
 
 
@@ -161,8 +176,9 @@ def _environment(
     around: Surroundings,
 ) -> dict[str, str]:
     # Where a new notebook can be saved: the folder above is a read-only frame of mounts.
-    writable = folder / "processed" if folder.parent == home / PROPOSALS else home
-    relative = writable.relative_to(home)
+    relative = PurePosixPath()
+    if folder.parent == PROPOSALS:
+        relative = "Proposals" / folder.relative_to(PROPOSALS) / "processed"
     return {
         "HOME": str(home),
         "USER": account.name,
