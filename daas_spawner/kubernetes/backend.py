@@ -103,7 +103,7 @@ class PodBackend:
             scratch_gib=self._settings.scratch_gib,
         )
         made = await self._pod.manifest(image.name, PORT, variables(plan))
-        return shut_in(made, plan, place)
+        return shut_in(await self._cluster.plain(made), plan, place)
 
     def _follow(self, name: str) -> None:
         self._no_more()

@@ -78,6 +78,11 @@ class Cluster:
             found._watch = asyncio.ensure_future(found._keep_watching())
         return found
 
+    @classmethod
+    def made(cls) -> list["Cluster"]:
+        """Return all of this process."""
+        return list(cls._made.values())
+
     async def call(self, method: str, *args: Any, **kwargs: Any) -> Any:
         """Return what *method* of the core API returns for our namespace.
 
@@ -90,6 +95,10 @@ class Cluster:
             return await getattr(api, method)(*args, namespace=self.engine.namespace, **kwargs)
         except (*AWAY, config.ConfigException) as error:
             raise self._unreachable(error) from None
+
+    async def plain(self, thing: Any) -> Any:
+        """Return one of kubernetes_asyncio's objects as the API's own JSON."""
+        return (await self._api()).sanitize_for_serialization(thing)
 
     async def _api(self) -> client.ApiClient:
         if self._client is None:

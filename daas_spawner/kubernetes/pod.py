@@ -9,7 +9,6 @@ from types import SimpleNamespace
 from typing import Any
 
 from jupyterhub.utils import maybe_future
-from kubernetes_asyncio.client import ApiClient, Configuration
 from kubespawner import KubeSpawner
 from traitlets.config import Config
 
@@ -24,7 +23,7 @@ class Pod(KubeSpawner):
         self._variables: dict[str, str] = {}
         # Not by its own constructor: that looks for a cluster by itself, and the hub waits.
         super(KubeSpawner, self).__init__(
-            config=config, user=SimpleNamespace(name=person, id=0, url=""), server=None
+            config=config, user=SimpleNamespace(name=person, id=0, url="")
         )
         if log is not None:
             self.log = log
@@ -37,15 +36,13 @@ class Pod(KubeSpawner):
         """The session's name; the stock spawner puts it into the pod's."""
         return self._session
 
-    async def manifest(self, image: str, port: int, variables: dict[str, str]) -> dict[str, Any]:
-        """Return what the facility's settings make of the pod, as the API's own JSON."""
+    async def manifest(self, image: str, port: int, variables: dict[str, str]) -> Any:
+        """Return the pod that the facility's settings make, as kubernetes_asyncio's object."""
         self.image, self.port, self._variables = image, port, variables
         pod = await self.get_pod_manifest()
         if self.modify_pod_hook:
             pod = await maybe_future(self.modify_pod_hook(self, pod))
-        # Not a client of the cluster: it puts names as the API spells them, and asks nothing.
-        made: dict[str, Any] = ApiClient(Configuration()).sanitize_for_serialization(pod)
-        return made
+        return pod
 
     def get_env(self) -> dict[str, str]:
         """Return the facility's own variables and the session's."""

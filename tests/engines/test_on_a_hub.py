@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import REPOSITORY, free_port, short_folder
 from tests.engines.conftest import Running
 from tests.engines.engine_here import EngineHere
-from tests.engines.engines import ENGINES, Kind
+from tests.engines.engines import CONTAINERS, Kind
 from tests.engines.registry_here import Narrow, registry_here
 from tests.portal.two_engines import TwoEngines
 from tests.visitor import Visitor
@@ -29,10 +29,6 @@ SETTINGS = """
 c.Facility.engines_offered["containers"]["address"] = {address!r}
 c.ContainerImages.references = {{"fetched": {image!r}}}
 """
-
-CONTAINERS = [
-    pytest.param(kind, id=kind.name, marks=kind.mark) for kind in ENGINES if kind.name != "local"
-]
 
 
 @dataclass(frozen=True, slots=True)
