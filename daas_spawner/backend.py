@@ -49,8 +49,8 @@ class Backend(Protocol):
         """Return why a session that has ended did so, in sentences; empty when nobody knows."""
         ...
 
-    def notice(self) -> str:
-        """Return what the person must know of a session that runs, as that it will be ended."""
+    def notice(self, title: str) -> str:
+        """Return a sentence while somebody else ends this running session, called *title*."""
         ...
 
     def state(self) -> State:

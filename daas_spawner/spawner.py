@@ -169,8 +169,10 @@ class DaasSpawner(Spawner):
         return self._backend.progress() if self._backend else ""
 
     def notice_of_end(self) -> str:
-        """Return what the person must know while somebody else ends this session; or nothing."""
-        return self._backend.notice() if self._backend else ""
+        """Return a sentence while somebody else ends this session; empty while nobody does."""
+        if self._backend is None:
+            return ""
+        return self._backend.notice(self.orm_spawner.display_name or self.name)
 
     def _say(self, why: str) -> None:
         states.note(self.user.name, self.name, why)

@@ -173,7 +173,7 @@ class ContainerBackend:
             self._leftovers.busy.discard(self._key)
             ended()
 
-    def notice(self) -> str:
+    def notice(self, _title: str) -> str:
         """Return nothing: an engine tells of an end when it has come."""
         return ""
 

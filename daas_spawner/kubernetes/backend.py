@@ -237,12 +237,12 @@ class PodBackend:
         """Return why the session ended; see `daas_spawner.backend.Backend`."""
         return reasons.ending(self._seen) if self._seen is not None and self._gone else ""
 
-    def notice(self) -> str:
-        """Return what the person must know while the cluster ends her session."""
+    def notice(self, title: str) -> str:
+        """Return a sentence while the cluster ends this session."""
         if self._seen is None or self._gone or not self._seen.ends_at:
             return ""
         clock = time.strftime("%H:%M UTC", time.gmtime(self._seen.ends_at))
-        return reasons.notice(self._seen, clock)
+        return reasons.notice(self._seen, title, clock)
 
     async def stop(self) -> None:
         """End the session; see `daas_spawner.backend.Backend`."""

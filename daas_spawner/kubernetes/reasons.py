@@ -120,10 +120,11 @@ def ending(pod: PodSeen) -> str:
     return ""
 
 
-def notice(pod: PodSeen, clock: str) -> str:
-    """Return what the person must know while *pod* is being ended until *clock*, a time of day."""
-    why = ending(pod) or "An administrator ends this session."
-    return f"{why} It ends at {clock}: save your work, then open it again."
+def notice(pod: PodSeen, title: str, clock: str) -> str:
+    """Return what the person reads while *pod* is being ended until *clock*, a time of day."""
+    out = pod.disrupted in _TAKEN_OUT[1]
+    why = "its machine is taken out of service" if out else "an administrator ends it"
+    return f"{title} ends at {clock}: {why}. Save your work, then open it again."
 
 
 def _lack(words: str) -> str:

@@ -60,7 +60,7 @@ class LocalBackend:
         # What a supervisor that was killed could not remove.
         await asyncio.to_thread(Group(self._supervisor.folder.name, hierarchies()).remove)
 
-    def notice(self) -> str:
+    def notice(self, _title: str) -> str:
         """Return nothing: nobody else ends sessions of this machine."""
         return ""
 
