@@ -6,7 +6,6 @@ becomes the app. Only the standard library is imported: it starts with every ses
 
 import contextlib
 import fcntl
-import json
 import os
 import resource
 import socket
@@ -52,8 +51,6 @@ def _begin_alone(argv: list[str]) -> int:
     if not (_is_own(home) and os.access(home, os.W_OK | os.X_OK)):
         _say("The home is missing, is not this person's, or cannot be written.")
         return NO_HOME
-    for name, target in json.loads(os.environ["DAAS_LINKS"]).items():
-        _link(os.path.join(home, name), target)
     return _become(argv)
 
 
@@ -82,6 +79,9 @@ def _link(place: str, target: str) -> None:
 
 
 def _become(argv: list[str]) -> int:
+    for link in os.environ.get("DAAS_LINKS", "").split():
+        name, _, target = link.partition("=")
+        _link(os.path.join(os.environ["HOME"], name), target)
     os.umask(0o007)  # the proposal's folder is shared by its group
     try:
         os.mkdir(os.environ["XDG_RUNTIME_DIR"], 0o700)

@@ -18,7 +18,8 @@ from daas_model.proposals import Storage
 #: Processes and threads that one session may have; a fork bomb stops here.
 MOST_PROCESSES = 1024
 
-#: Where a session sees its proposals, and the examples of one that has none.
+#: Where a session sees its proposals, and the examples of one that has none. Not in the home: a
+#: person could put a link in the place of what is mounted over, and some homes let no root in.
 PROPOSALS = PurePosixPath("/proposals")
 EXAMPLES = PurePosixPath("/examples")
 APPS = PurePosixPath("/opt/daas/apps")
@@ -86,7 +87,6 @@ class SessionPlan:
     mounts: tuple[Mount, ...]
     account: Account
     limits: Limits
-    links: Mapping[str, PurePosixPath]
 
 
 def plan_session(
@@ -138,7 +138,6 @@ def plan_session(
             machine.gpus,
             machine.node_labels,
         ),
-        links={"Proposals": PROPOSALS, **({"Examples": EXAMPLES} if folder == EXAMPLES else {})},
     )
 
 
@@ -186,6 +185,9 @@ def _environment(
         "SHELL": "/bin/bash",
         "LANG": "C.UTF-8",
         "PATH": f"{around.environment_folder}/bin:/usr/local/bin:/usr/bin:/bin",
+        # Made in the home by the session's first program: outside, nobody but root could.
+        "DAAS_LINKS": f"Proposals={PROPOSALS}"
+        + (f" Examples={EXAMPLES}" if folder == EXAMPLES else ""),
         "XDG_RUNTIME_DIR": "/tmp/runtime",  # noqa: S108  the session's own /tmp
         # Not in the home: it holds keys, and a home may be that of a proposal's many people.
         "JUPYTER_RUNTIME_DIR": "/tmp/runtime/jupyter",  # noqa: S108

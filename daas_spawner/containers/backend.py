@@ -78,7 +78,7 @@ class ContainerBackend:
         )
         self._leftovers.busy.add(self._key)
         try:
-            await self._doorkeeper.start(self._order(plan, settings))
+            await self._doorkeeper.start(self._order(plan))
             await self._begin(image, settings)
             if not await self._doorkeeper.ready():
                 raise self._failed()
@@ -214,12 +214,11 @@ class ContainerBackend:
         """The folder that the session sees for the hub: its own socket to it, and its door."""
         return self._doorkeeper.hub_folder
 
-    def _order(self, plan: SessionPlan, settings: ContainerSettings) -> dict[str, object]:
+    def _order(self, plan: SessionPlan) -> dict[str, object]:
         home = plan.mounts[0]
         files = people_files(plan.account, home.target, with_root=True)
         return {
             "files": {os.path.basename(path): text for path, text in files.items()},
-            "own_folders": settings.own_folders,
             "account": {"uid": plan.account.uid, "gid": plan.account.gid},
             "home": str(home.source),
             "hub": str(self._hub),

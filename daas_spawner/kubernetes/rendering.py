@@ -5,7 +5,6 @@ https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
 """
 
 import copy
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -155,7 +154,6 @@ def variables(plan: SessionPlan) -> dict[str, str]:
         **plan.environment,
         "DAAS_FOLDER": str(plan.folder),
         "DAAS_LISTEN": str(PORT),
-        "DAAS_LINKS": json.dumps({name: str(target) for name, target in plan.links.items()}),
         "DAAS_MOST_PROCESSES": str(plan.limits.processes),
     }
 

@@ -89,7 +89,6 @@ class LocalBackend:
         return {
             "argv": sandbox.argv,
             "files": dict(sandbox.files),
-            "own_folders": sandbox.own_folders,
             "environment": dict(plan.environment),
             "limits": dataclasses.asdict(plan.limits),
             "account": {"uid": plan.account.uid, "gid": plan.account.gid},

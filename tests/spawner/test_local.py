@@ -246,20 +246,6 @@ async def test_a_home_that_cannot_be_used_is_said_to_be_the_home(
     assert not backend.is_running()
 
 
-@pytest.mark.parametrize("way", ["link", "file"])
-async def test_a_home_where_proposals_is_no_folder_is_refused_with_what_to_do(
-    backend: LocalBackend, world: World, way: str
-) -> None:
-    place = world.top / "homes" / "pi" / "Proposals"
-    if way == "link":
-        place.symlink_to("/etc")
-    else:
-        place.write_text("notes")
-    with pytest.raises(StorageProblem, match="Rename"):
-        await backend.start(world.plan("pi", "ours"))
-    assert not backend.is_running()
-
-
 async def test_a_session_that_its_hub_forgot_is_ended_by_the_next_start(
     backend: LocalBackend, world: World, short_path: Path
 ) -> None:
