@@ -114,7 +114,12 @@ class Pods(Kind):
     sealed = False
     settings: ClassVar[dict[str, dict[str, object]]] = {
         "ContainerImages": {"prefix": "docker.io/daas/"},
-        "KubeSpawner": {"image_pull_policy": "Never"},
+        # Tests are many on few processors; what they may use is their limit all the same.
+        "KubeSpawner": {
+            "image_pull_policy": "Never",
+            "cpu_guarantee": 0.05,
+            "mem_guarantee": "64M",
+        },
     }
 
     @contextlib.contextmanager
@@ -164,6 +169,7 @@ def each_of(kinds: Iterable[Kind]) -> list[ParameterSet]:
 EVERY = each_of(ENGINES)
 #: Where a session has no network at all.
 SEALED = each_of(kind for kind in ENGINES if kind.sealed)
+PODS = each_of(kind for kind in ENGINES if isinstance(kind, Pods))
 CONTAINERS = each_of(kind for kind in ENGINES if isinstance(kind, Containers))
 #: Each engine with its neighbour in the list.
 PAIRS = [
