@@ -91,7 +91,7 @@ class KubernetesHere:
 def kubernetes_here() -> Iterator[KubernetesHere]:
     """Run a Kubernetes. Raises `NotHere`."""
     require("openssl", "nft")
-    with _images_here() as (machine, images, fresh, run):
+    with _images_here() as (machine, images, fresh):
         images.pack(PAUSE_IMAGE, PAUSE)
         images.pack(COREDNS_IMAGE, COREDNS, "-conf", "/etc/coredns/Corefile")
         if BUSYBOX.exists():
@@ -115,12 +115,12 @@ def kubernetes_here() -> Iterator[KubernetesHere]:
 @contextlib.contextmanager
 def images_here() -> Iterator[Images]:
     """Give the images of the cluster, without the cluster, to fill them. Raises `NotHere`."""
-    with _images_here() as (_, images, _, _):
+    with _images_here() as (_, images, _):
         yield images
 
 
 @contextlib.contextmanager
-def _images_here() -> Iterator[tuple[Machine, Images, Path, Path]]:
+def _images_here() -> Iterator[tuple[Machine, Images, Path]]:
     require("containerd", "ctr", "ip", "mount", "nsenter", "runc", "unshare")
     require_programs()
     with own_folders("kubernetes") as (data, run):
@@ -134,7 +134,7 @@ def _images_here() -> Iterator[tuple[Machine, Images, Path, Path]]:
             machine.start()
             images = Images(machine, data / "images", run)
             images.start()
-            yield machine, images, fresh, run
+            yield machine, images, fresh
         finally:
             machine.stop()
             shutil.rmtree(fresh, ignore_errors=True)

@@ -61,7 +61,7 @@ class Images:
         config.write_text(CONFIG.format(pause=PAUSE_IMAGE, **filled))
         self._write_network()
         self._daemon = self.machine.daemon(
-            ["containerd", "--config", str(config)], ready=self._answers
+            "containerd", "containerd", "--config", str(config), ready=self._answers
         )
         self._daemon.start()
         if left := self.ctr("containers", "list", "--quiet").split():

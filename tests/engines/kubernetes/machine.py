@@ -6,12 +6,13 @@ that ends with the tests. This machine keeps nothing but a link to it, which goe
 
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from tests.engines.daemons import PATH, Daemon, NotHere
-from tests.engines.kubernetes.programs import PAUSE
+from tests.engines.kubernetes.programs import CLUSTER, PAUSE
 
 #: The network between this machine and that one, of those that are nobody's (RFC 2544).
 HOST = "198.18.0.1"
@@ -36,7 +37,7 @@ PLACES = ("/var/lib/cni", "/var/lib/kubelet", "/var/log")
 
 @dataclass(slots=True)
 class Machine:
-    """The machine; its programs write to *logs*, and to *folder*, which is emptied after the run."""
+    """The machine; its programs write to *logs* and *folder*, which is gone after the run."""
 
     folder: Path
     logs: Path
@@ -82,12 +83,25 @@ class Machine:
         """Run a command in it; return what it prints. Raises `CalledProcessError`."""
         return _run(*self._inside(), *argv, stdin=stdin)
 
-    def daemon(self, argv: Sequence[str], ready: Callable[[], bool], **environment: str) -> Daemon:
-        """Return a program that will run in it."""
+    def daemon(
+        self,
+        name: str,
+        *argv: str,
+        ready: Callable[[], bool] = lambda: True,
+        environment: Mapping[str, str] = MappingProxyType({}),
+    ) -> Daemon:
+        """Return a program that will run in it; *name* is that of its log."""
+        # What `nsenter` starts is not ended by the end of `nsenter`.
         ends = ("setpriv", "--pdeathsig=KILL", "--")
-        name = Path(argv[1] if Path(argv[0]).name == "cluster" else argv[0]).name
         log = self.logs / f"{name}.log"
         return Daemon([*self._inside(), *ends, *argv], log, ready, environment)
+
+    def program_of_cluster(
+        self, name: str, flags: Mapping[str, object], ready: Callable[[], bool] = lambda: True
+    ) -> Daemon:
+        """Return one of the programs that `CLUSTER` is."""
+        given = (f"--{flag}={value}" for flag, value in flags.items())
+        return self.daemon(name, str(CLUSTER), name, *given, ready=ready)
 
     def _inside(self) -> tuple[str, ...]:
         return ("nsenter", f"--target={self.first}", "--net", "--mount", "--pid", "--")

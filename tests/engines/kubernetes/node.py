@@ -5,9 +5,10 @@ import sys
 from pathlib import Path
 
 from tests.engines.daemons import Daemon
+from tests.engines.kubernetes import enforce
 from tests.engines.kubernetes.images import Images
 from tests.engines.kubernetes.machine import ADDRESS, PODS, Machine
-from tests.engines.kubernetes.programs import CLUSTER, REPOSITORY
+from tests.engines.kubernetes.programs import REPOSITORY
 from tests.engines.kubernetes.servers import ADMIN, KUBELET, NODE, Servers
 
 #: The control group of all pods.
@@ -21,20 +22,19 @@ def node_programs(machine: Machine, servers: Servers, images: Images, folder: Pa
     kubelet, proxy = folder / "kubelet.yaml", folder / "proxy.yaml"
     kubelet.write_text(json.dumps(_kubelet(servers, images, folder)))
     proxy.write_text(json.dumps(_proxy(servers)))
-    cluster = str(CLUSTER)
+    flags = {
+        "config": kubelet,
+        "hostname-override": NODE,
+        "kubeconfig": servers.kubeconfig(KUBELET),
+        "node-ip": ADDRESS,
+    }
     return [
+        machine.program_of_cluster("kubelet", flags),
+        machine.program_of_cluster("kube-proxy", {"config": proxy}),
         machine.daemon(
-            [
-                *(cluster, "kubelet", f"--config={kubelet}", f"--hostname-override={NODE}"),
-                *(f"--kubeconfig={servers.kubeconfig(KUBELET)}", f"--node-ip={ADDRESS}"),
-            ],
-            ready=lambda: True,
-        ),
-        machine.daemon([cluster, "kube-proxy", f"--config={proxy}"], ready=lambda: True),
-        machine.daemon(
-            [sys.executable, "-m", "tests.engines.kubernetes.enforce", str(servers.kubeconfig(ADMIN))],
-            ready=lambda: True,
-            PYTHONPATH=str(REPOSITORY),
+            "policies",
+            *(sys.executable, "-m", enforce.__name__, str(servers.kubeconfig(ADMIN))),
+            environment={"PYTHONPATH": str(REPOSITORY)},
         ),
     ]
 

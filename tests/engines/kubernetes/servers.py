@@ -6,6 +6,7 @@ Everyone has a token; one certificate, which signs itself, lets the API server a
 import json
 import secrets
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +15,6 @@ import urllib3
 
 from tests.engines.daemons import PATH, Daemon
 from tests.engines.kubernetes.machine import ADDRESS, SERVICES, Machine
-from tests.engines.kubernetes.programs import CLUSTER
 
 PORT = 6443
 URL = f"https://{ADDRESS}:{PORT}"
@@ -100,56 +100,59 @@ class Servers:
         }
 
     def _etcd(self) -> Daemon:
-        return self.machine.daemon(
-            [
-                *(str(CLUSTER), "etcd", f"--data-dir={self.folder}/etcd", "--unsafe-no-fsync"),
-                *(f"--listen-client-urls={ETCD}", f"--advertise-client-urls={ETCD}"),
-                *(f"--listen-peer-urls={ETCD_PEERS}", f"--initial-cluster=default={ETCD_PEERS}"),
-                f"--initial-advertise-peer-urls={ETCD_PEERS}",
-            ],
-            ready=lambda: True,
-        )
+        flags = {
+            "advertise-client-urls": ETCD,
+            "data-dir": self.folder / "etcd",
+            "initial-advertise-peer-urls": ETCD_PEERS,
+            "initial-cluster": f"default={ETCD_PEERS}",
+            "listen-client-urls": ETCD,
+            "listen-peer-urls": ETCD_PEERS,
+            "unsafe-no-fsync": "true",
+        }
+        return self.machine.program_of_cluster("etcd", flags)
 
     def _api(self) -> Daemon:
-        return self.machine.daemon(
-            [
-                *(str(CLUSTER), "kube-apiserver", f"--etcd-servers={ETCD}"),
-                *(f"--advertise-address={ADDRESS}", f"--secure-port={PORT}"),
-                *(f"--cert-dir={self.folder}/api", f"--service-cluster-ip-range={SERVICES}"),
-                "--service-account-issuer=https://kubernetes.default.svc",
-                f"--service-account-key-file={self.certificate}",
-                f"--service-account-signing-key-file={self.key}",
-                f"--token-auth-file={self.folder}/tokens.csv",
-                *("--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction"),
-                f"--kubelet-client-certificate={self.certificate}",
-                *(f"--kubelet-client-key={self.key}", "--allow-privileged=true"),
-                "--kubelet-preferred-address-types=InternalIP",
-            ],
-            ready=is_ready,
-        )
+        flags = {
+            "advertise-address": ADDRESS,
+            "allow-privileged": "true",
+            "authorization-mode": "Node,RBAC",
+            "cert-dir": self.authority.parent,
+            "enable-admission-plugins": "NodeRestriction",
+            "etcd-servers": ETCD,
+            "kubelet-client-certificate": self.certificate,
+            "kubelet-client-key": self.key,
+            "kubelet-preferred-address-types": "InternalIP",
+            "secure-port": PORT,
+            "service-account-issuer": "https://kubernetes.default.svc",
+            "service-account-key-file": self.certificate,
+            "service-account-signing-key-file": self.key,
+            "service-cluster-ip-range": SERVICES,
+            "token-auth-file": self.folder / "tokens.csv",
+        }
+        return self.machine.program_of_cluster("kube-apiserver", flags, is_ready)
 
     def _controllers(self) -> Daemon:
-        return self.machine.daemon(
-            [
-                *(str(CLUSTER), "kube-controller-manager", "--leader-elect=false"),
-                f"--kubeconfig={self.kubeconfig('system:kube-controller-manager')}",
-                f"--root-ca-file={self.authority}",
-                f"--service-account-private-key-file={self.key}",
-                *("--use-service-account-credentials=true", "--bind-address=127.0.0.1"),
-                f"--cert-dir={self.folder}/controllers",
-            ],
-            ready=lambda: True,
-        )
+        flags = {
+            "root-ca-file": self.authority,
+            "service-account-private-key-file": self.key,
+            "use-service-account-credentials": "true",
+        }
+        return self._asking("kube-controller-manager", flags)
 
     def _scheduler(self) -> Daemon:
-        return self.machine.daemon(
-            [
-                *(str(CLUSTER), "kube-scheduler", "--leader-elect=false"),
-                f"--kubeconfig={self.kubeconfig('system:kube-scheduler')}",
-                *("--bind-address=127.0.0.1", f"--cert-dir={self.folder}/scheduler"),
-            ],
-            ready=lambda: True,
-        )
+        return self._asking("kube-scheduler", {})
+
+    def _asking(self, name: str, flags: Mapping[str, object]) -> Daemon:
+        always = {
+            "bind-address": "127.0.0.1",
+            "cert-dir": self.folder / name,
+            # The controllers would take 5 s to make their accounts one by one.
+            "kube-api-burst": 800,
+            "kube-api-qps": 400,
+            "kubeconfig": self.kubeconfig(f"system:{name}"),
+            "leader-elect": "false",
+        }
+        return self.machine.program_of_cluster(name, {**always, **flags})
 
 
 def is_ready() -> bool:
