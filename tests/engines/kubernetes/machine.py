@@ -43,6 +43,7 @@ class Machine:
     logs: Path
     first: int = 0
     _daemon: Daemon = field(init=False)
+    _programs: list[Daemon] = field(default_factory=list)
 
     def start(self) -> None:
         """Make it, and the link to it. Raises `NotHere`."""
@@ -76,7 +77,8 @@ class Machine:
         if self.first:
             subprocess.run(["kill", "-TERM", str(self.first)], check=False, capture_output=True)
             self.first = 0
-        self._daemon.stop()
+        for program in (*self._programs, self._daemon):
+            program.stop()
         subprocess.run(["ip", "link", "delete", LINK], check=False, capture_output=True)
 
     def run(self, *argv: str, stdin: str | None = None) -> str:
@@ -94,7 +96,9 @@ class Machine:
         # What `nsenter` starts is not ended by the end of `nsenter`.
         ends = ("setpriv", "--pdeathsig=KILL", "--")
         log = self.logs / f"{name}.log"
-        return Daemon([*self._inside(), *ends, *argv], log, ready, environment)
+        made = Daemon([*self._inside(), *ends, *argv], log, ready, environment)
+        self._programs.append(made)
+        return made
 
     def program_of_cluster(
         self, name: str, flags: Mapping[str, object], ready: Callable[[], bool] = lambda: True

@@ -58,7 +58,7 @@ def rules(
                 continue
             name = f"{way.lower()}_{pod.address.replace('.', '_')}"
             allowed = [
-                f"{line} accept"
+                f"{line} accept".strip()
                 for policy in mine
                 for rule in policy["spec"].get(way.lower()) or ()
                 for line in _matches(rule, way, pod, policy, pods, namespaces)
@@ -125,8 +125,8 @@ def _matches(
         found = []
         for peer in peers:
             if block := peer.get("ipBlock"):
-                but = f" ip {other} != {{ {', '.join(block['except'])} }}" * ("except" in block)
-                found.append((f"ip {other} {block['cidr']}{but}", None))
+                holes = "".join(f" ip {other} != {hole}" for hole in block.get("except", ()))
+                found.append((f"ip {other} {block['cidr']}{holes}", None))
             else:
                 found += [
                     (f"ip {other} {one.address}", one)
