@@ -79,12 +79,10 @@ class Images:
 
     def identities(self) -> dict[str, str]:
         """Return what each image is where it came from, by its full name."""
-        found = {}
-        for line in self.ctr("images", "list").splitlines()[1:]:
-            name, *_, labels = line.split()
-            pairs = dict(label.partition("=")[::2] for label in labels.split(","))
-            found[name] = pairs.get(IDENTITY, "")
-        return found
+        return {
+            name: dict(label.partition("=")[::2] for label in labels.split(",")).get(IDENTITY, "")
+            for name, *_, labels in self._listed()
+        }
 
     def load(self, docker: EngineHere, *references: str) -> list[str]:
         """Copy what is missing from Docker Engine; return that."""
@@ -106,6 +104,7 @@ class Images:
                 )
         for name in missing:
             self.ctr("images", "label", full(name), f"{IDENTITY}={there[name]}")
+        self._forget_what_has_no_name()
         return missing
 
     def pack(self, name: str, program: Path, *arguments: str, links: Sequence[str] = ()) -> None:
@@ -119,6 +118,17 @@ class Images:
         self.ctr("images", "import", str(packed))
         self.ctr("images", "label", name, f"{IDENTITY}={identity}")
         packed.unlink()
+
+    def _forget_what_has_no_name(self) -> None:
+        """Remove images whose name is another's now: the kubelet has them by digest as well."""
+        digests = {name: digest for name, _, digest, *_ in self._listed()}
+        named = {digests[name] for name in digests if not name.startswith("sha256:")}
+        if old := [name for name in digests if digests[name] not in named]:
+            self.ctr("images", "delete", *old)
+
+    def _listed(self) -> list[list[str]]:
+        """The images: name, type, digest, size with its unit, platforms, labels."""
+        return [line.split() for line in self.ctr("images", "list").splitlines()[1:]]
 
     def _ctr(self, *arguments: str) -> list[str]:
         return ["ctr", f"--address={self.socket}", "--namespace=k8s.io", *arguments]
