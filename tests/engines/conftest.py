@@ -12,6 +12,7 @@ from tests.conftest import EVERY_ENGINE
 from tests.engines.daemons import NotHere
 from tests.engines.engine_here import EngineHere
 from tests.engines.engines import ENGINES, EVERY, Kind
+from tests.engines.kubernetes_here import KubernetesHere, kubernetes_here
 from tests.engines.sessions import Sessions
 from tests.engines.world import World, make_world
 
@@ -45,6 +46,18 @@ class Running:
 def engines(request: pytest.FixtureRequest) -> Iterator[Running]:
     with contextlib.ExitStack() as stack:
         yield Running(stack, request.config.getoption(EVERY_ENGINE))
+
+
+@pytest.fixture(scope="session")
+def kubernetes(request: pytest.FixtureRequest) -> Iterator[KubernetesHere]:
+    """The cluster; without one the test is skipped, or fails where it must run."""
+    with contextlib.ExitStack() as stack:
+        try:
+            yield stack.enter_context(kubernetes_here())
+        except NotHere as reason:
+            said = f"Kubernetes was not run: {reason}"
+            must = request.config.getoption(EVERY_ENGINE)
+            pytest.fail(said) if must else pytest.skip(said)
 
 
 @pytest.fixture
