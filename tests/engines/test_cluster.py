@@ -17,7 +17,7 @@ from daas_spawner.kubernetes import leftovers, reasons
 from daas_spawner.kubernetes.cluster import Cluster
 from daas_spawner.plan import SessionPlan
 from tests.engines.engines import PODS
-from tests.engines.kubernetes_here import ClusterHere
+from tests.engines.kubernetes_here import KubernetesHere
 from tests.engines.namespace import NAMESPACE
 from tests.engines.sessions import SEEN_SECONDS, Session, Sessions
 from tests.engines.test_endings import nothing_left
@@ -29,8 +29,8 @@ pytestmark = [
 
 
 @pytest.fixture
-def here(sessions: Sessions) -> ClusterHere:
-    assert isinstance(sessions.here, ClusterHere)
+def here(sessions: Sessions) -> KubernetesHere:
+    assert isinstance(sessions.here, KubernetesHere)
     return sessions.here
 
 
@@ -139,7 +139,7 @@ class replaced:  # noqa: N801  reads as the sentence that it is
 
 
 @pytest.fixture
-def no_more_pods(here: ClusterHere) -> Iterator[None]:
+def no_more_pods(here: KubernetesHere) -> Iterator[None]:
     quota = {
         "apiVersion": "v1",
         "kind": "ResourceQuota",
@@ -180,7 +180,7 @@ async def test_a_home_that_cannot_be_used_is_said(
 
 
 async def test_settings_of_the_stock_spawner_reach_the_pod_and_do_not_loosen_it(
-    sessions: Sessions, here: ClusterHere
+    sessions: Sessions, here: KubernetesHere
 ) -> None:
     settings = config()
     settings.KubeSpawner.merge(
@@ -210,7 +210,7 @@ async def test_settings_of_the_stock_spawner_reach_the_pod_and_do_not_loosen_it(
 
 
 async def test_a_drained_nodes_session_is_told_and_its_end_says_why(
-    sessions: Sessions, here: ClusterHere
+    sessions: Sessions, here: KubernetesHere
 ) -> None:
     """She has the time that the facility gives her; then it ends as if she had asked for it."""
     backend = sessions.backend("pi", config=config(notice_seconds=4))
@@ -238,7 +238,7 @@ async def test_a_drained_nodes_session_is_told_and_its_end_says_why(
 
 
 async def test_a_pod_that_somebody_deletes_ends_its_session(
-    sessions: Sessions, here: ClusterHere
+    sessions: Sessions, here: KubernetesHere
 ) -> None:
     backend = sessions.backend("pi", config=config())
     session = Session(backend, await sessions.start(backend, "pi", "ours"))
@@ -248,7 +248,7 @@ async def test_a_pod_that_somebody_deletes_ends_its_session(
 
 
 async def test_while_the_clusters_api_is_away_sessions_run_on(
-    sessions: Sessions, here: ClusterHere
+    sessions: Sessions, here: KubernetesHere
 ) -> None:
     """What was stopped meanwhile is removed when it is back; what runs is still known."""
     pi = await sessions.open("pi", "ours")
@@ -282,7 +282,7 @@ async def test_while_the_clusters_api_is_away_sessions_run_on(
 
 
 async def test_a_pod_that_no_session_has_is_removed_in_time(
-    sessions: Sessions, here: ClusterHere, monkeypatch: pytest.MonkeyPatch
+    sessions: Sessions, here: KubernetesHere, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its hub was killed while it started; one that is kept stays."""
     monkeypatch.setattr(leftovers, "FORGOTTEN_SECONDS", 3.0)
