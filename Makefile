@@ -55,6 +55,7 @@ lint: .venv/ready ## style, types and the direction of imports
 bench: .node/ready .session-env/ready engine-packages ## the figures of docs/explanation/speed.md
 	@.venv/bin/python -m benchmarks.sessions
 	.venv/bin/python -m benchmarks.containers
+	.venv/bin/python -m benchmarks.cluster
 
 attack-table: .node/ready .session-env/ready test-packages ## the attacks on a login, on ours and on OAuthenticator's own
 	@.venv/bin/python tools/attack_table.py
