@@ -22,6 +22,7 @@ from daas_catalogue.files import FilesCatalogue
 from daas_catalogue.layout import StorageLayout
 from daas_portal.app import PortalApp
 from daas_spawner.containers.images import ContainerImages
+from daas_spawner.kubernetes.settings import ClusterSessions
 from daas_spawner.spawner import DaasSpawner
 
 PAGE = Path(__file__).parent / "reference" / "configuration.md"
@@ -37,6 +38,7 @@ CONFIGURED: tuple[type[Configurable], ...] = (
     StorageLayout,
     DaasSpawner,
     ContainerImages,
+    ClusterSessions,
     PortalApp,
 )
 

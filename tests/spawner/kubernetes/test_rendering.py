@@ -97,7 +97,9 @@ async def test_no_claim_is_mounted_whole() -> None:
 
 async def test_a_claim_may_have_any_name_that_kubernetes_allows() -> None:
     long = "proposals.of.all.beamlines-" + 37 * "x"
-    pod = await manifest(plan("pymca", "p-1"), place(volumes={**VOLUMES, long: VOLUMES["data"]}))
+    volumes = {"homes": VOLUMES["homes"], long: VOLUMES["data"]}
+    pod = await manifest(plan("pymca", "p-1"), place(volumes=volumes))
+    assert seen(pod)["/proposals/p-1/raw"] == (long, "p-1/raw", True)
     assert all(len(one["name"]) < 64 and "." not in one["name"] for one in pod["spec"]["volumes"])
 
 
