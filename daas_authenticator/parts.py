@@ -101,7 +101,9 @@ class Parts(AuthenticatorSettings):
         """Return the sentences that *user* should read on every page just now."""
         public = self.register.public_until(user.name)
         until = self.holders.raised_until(user.name)
+        running = (spawner for spawner in user.spawners.values() if spawner.active)
         return [
+            *filter(None, (getattr(one, "notice_of_end", str)() for one in running)),
             *(one.sentence(self.support_contact) for one in self.sweep.notices_of(user.name)),
             *([public_sentence(public)] if public else []),
             *([raised_sentence(until)] if until else []),

@@ -54,6 +54,7 @@ class Facility(SingletonConfigurable):
         help="""The sizes that a session may have, by name; the first is the default.
 
         `engine` names one of `engines_offered`; without it a machine is on the first of them.
+        On a cluster a machine may have `gpus` (a number), and `node_labels` choose its nodes.
         Example: `{"small": {"title": "Small", "cpus": 2, "memory_gib": 4, "engine": "here"}}`.
         """,
     ).tag(config=True)
@@ -63,10 +64,12 @@ class Facility(SingletonConfigurable):
 
         `kind` is "local" (sandboxes of this machine) or "docker": Docker Engine, or Podman's
         compatible socket, at `address`. Sessions in containers have no network, unless `network`
-        names one of the engine's; `daas check engine` tries whether it is closed. The `title`
-        stands on pages behind the machine's. Example: `{"here": {"title": "here", "kind":
-        "local"}, "containers": {"title": "containers", "kind": "docker", "address":
-        "unix:///run/docker.sock"}}`.
+        names one of the engine's; `daas check engine` tries whether it is closed. With
+        "kubernetes" they are pods in `namespace`, which reach the hub at `hub_url`; `volumes`
+        names its claims and the folder at which each begins, `address` a kubeconfig file if the
+        hub is not in the cluster. The `title` stands on pages behind the machine's.
+        Example: `{"here": {"title": "here", "kind": "local"}, "containers": {"title":
+        "containers", "kind": "docker", "address": "unix:///run/docker.sock"}}`.
         """,
     ).tag(config=True)
 
@@ -193,6 +196,13 @@ class Facility(SingletonConfigurable):
                 raise CatalogueProblem(
                     f"The machine '{machine.name}' is on '{machine.engine}', which is no engine.",
                     f"Facility.engines_offered has: {', '.join(self.engines)}.",
+                )
+            in_a_cluster = self.engines[machine.engine].kind == "kubernetes"
+            if (machine.gpus or machine.node_labels) and not in_a_cluster:
+                raise CatalogueProblem(
+                    f"The machine '{machine.name}' has 'gpus' or 'node_labels', and '"
+                    f"{machine.engine}' is no cluster.",
+                    "Take them out of Facility.machines_offered, or put it on a cluster.",
                 )
         return machines
 

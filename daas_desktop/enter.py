@@ -1,11 +1,13 @@
 """The first program of a container (`daas-enter`, the entry point of our images).
 
-Takes the session's door from outside, goes to the session's folder, and becomes the app. Only
-the standard library is imported: it starts with every session.
+Takes the session's door from outside, or makes it in a cluster, goes to the session's folder, and
+becomes the app. Only the standard library is imported: it starts with every session.
 """
 
+import contextlib
 import fcntl
 import os
+import resource
 import socket
 import sys
 from collections.abc import Sequence
@@ -16,6 +18,7 @@ OUTSIDE = "/run/daas/door"
 #: other end the doorkeeper reads: when this session's last process has closed it, it has ended.
 DOOR, LIFE = 3, 4
 REFUSED = 71  # EX_OSERR, as the local sandbox ends when its folder cannot be entered
+NO_HOME = 72
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,6 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     argv = list(sys.argv[1:] if arguments is None else arguments)
     if not argv:
         return _say("This image is started by the portal, with a program to run.")
+    if "DAAS_LISTEN" in os.environ:
+        return _begin_alone(argv)
     try:
         _take_door()
     except OSError as error:
@@ -30,6 +35,53 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"The session's door cannot be taken at {OUTSIDE}: {error.strerror or error}. "
             "This image is started by the portal; to look inside, set another entry point."
         )
+    return _become(argv)
+
+
+def _begin_alone(argv: list[str]) -> int:
+    """Do what the process beside a session does elsewhere: nobody is beside a pod."""
+    most = int(os.environ["DAAS_MOST_PROCESSES"])
+    try:
+        # The cluster's own limit is its administrators'; this one is the person's on the node.
+        resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
+        _listen(int(os.environ["DAAS_LISTEN"]))
+    except OSError as error:
+        return _say(f"The session cannot listen: {error.strerror or error}.")
+    home = os.environ["HOME"]
+    if not (_is_own(home) and os.access(home, os.W_OK | os.X_OK)):
+        _say("The home is missing, is not this person's, or cannot be written.")
+        return NO_HOME
+    return _become(argv)
+
+
+def _is_own(home: str) -> bool:
+    try:
+        return os.stat(home).st_uid == os.getuid()
+    except OSError:
+        return False
+
+
+def _listen(port: int) -> None:
+    both = socket.has_dualstack_ipv6()
+    family = socket.AF_INET6 if both else socket.AF_INET
+    door = socket.create_server(("", port), family=family, backlog=512, dualstack_ipv6=both)
+    os.dup2(door.detach(), DOOR)
+    os.set_inheritable(DOOR, True)
+    os.environ["LISTEN_FDS"] = "1"
+
+
+def _link(place: str, target: str) -> None:
+    """Make a link in the home, unless something of the person's stands there."""
+    with contextlib.suppress(OSError):
+        os.rmdir(place)  # an empty folder of that name
+    with contextlib.suppress(OSError):
+        os.symlink(target, place)
+
+
+def _become(argv: list[str]) -> int:
+    for link in os.environ.get("DAAS_LINKS", "").split():
+        name, _, target = link.partition("=")
+        _link(os.path.join(os.environ["HOME"], name), target)
     os.umask(0o007)  # the proposal's folder is shared by its group
     try:
         os.mkdir(os.environ["XDG_RUNTIME_DIR"], 0o700)

@@ -5,7 +5,7 @@ numbers. Both are parsed here, once.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from daas_model import parsing
 from daas_model.parsing import Malformed
@@ -24,6 +24,7 @@ _ENTRIES = frozenset(
         "order",
     }
 )
+_OF_A_MACHINE = frozenset({"title", "cpus", "memory_gib", "engine", "gpus", "node_labels"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,8 @@ class App:
 class Machine:
     """A size that a session may have. *cpus* in cores, *memory_gib* in GiB (2³⁰ bytes).
 
-    *engine* names where its sessions run; empty for the first engine of the configuration.
+    *engine* names where its sessions run; empty for the first engine of the configuration. In a
+    cluster it may have *gpus*, and *node_labels* choose the nodes.
     """
 
     name: str
@@ -83,23 +85,28 @@ class Machine:
     cpus: float
     memory_gib: float
     engine: str = ""
+    gpus: int = 0
+    node_labels: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, name: str, data: object) -> "Machine":
         """Read one machine of the configuration. Raises `Malformed`."""
-        fields = parsing.only(data, frozenset({"title", "cpus", "memory_gib", "engine"}))
+        fields = parsing.only(data, _OF_A_MACHINE)
         return cls(
             name=parsing.identifier(name, "the machine's name"),
             title=parsing.text(fields, "title"),
             cpus=parsing.number(fields, "cpus"),
             memory_gib=parsing.number(fields, "memory_gib"),
             engine=parsing.text(fields, "engine", ""),
+            gpus=parsing.whole_number(fields, "gpus"),
+            node_labels=parsing.table(fields, "node_labels"),
         )
 
     @property
     def numbers(self) -> str:
-        """Its size for a page: `2 CPU, 4 GB`."""
-        return f"{self.cpus:g} CPU, {self.memory_gib:g} GB"
+        """Its size for a page: `2 CPU, 4 GB, 1 GPU`."""
+        gpus = f", {self.gpus} GPU" if self.gpus else ""
+        return f"{self.cpus:g} CPU, {self.memory_gib:g} GB{gpus}"
 
 
 Apps = Mapping[str, App]

@@ -45,6 +45,24 @@ def number(data: Mapping[str, Any], key: str) -> float:
     return value
 
 
+def whole_number(data: Mapping[str, Any], key: str) -> int:
+    """Return the whole number, 0 or more, under *key*; 0 when it is missing."""
+    value = data.get(key, 0)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise Malformed(f"'{key}' must be a whole number, 0 or more")
+    return value
+
+
+def table(data: Mapping[str, Any], key: str) -> Mapping[str, str]:
+    """Return the table of texts under *key*, empty when it is missing."""
+    value = data.get(key, {})
+    if not isinstance(value, dict) or not all(
+        isinstance(one, str) for pair in value.items() for one in pair
+    ):
+        raise Malformed(f"'{key}' must be a table of names and texts")
+    return dict(value)
+
+
 def yes(data: Mapping[str, Any], key: str) -> bool:
     """Return the true or false under *key*, false when it is missing."""
     value = data.get(key, False)

@@ -18,8 +18,8 @@ class Backend(Protocol):
     """Runs one session."""
 
     @property
-    def hub_folder(self) -> Path:
-        """The folder on this machine that holds the session's socket to the hub."""
+    def hub_folder(self) -> Path | None:
+        """The folder on this machine with the session's socket to the hub; None for a network."""
         ...
 
     async def start(self, plan: SessionPlan) -> str:
@@ -47,6 +47,10 @@ class Backend(Protocol):
 
     def ending(self) -> str:
         """Return why a session that has ended did so, in sentences; empty when nobody knows."""
+        ...
+
+    def notice(self, title: str) -> str:
+        """Return a sentence while somebody else ends this running session, called *title*."""
         ...
 
     def state(self) -> State:

@@ -18,8 +18,10 @@ from daas_model.proposals import Storage
 #: Processes and threads that one session may have; a fork bomb stops here.
 MOST_PROCESSES = 1024
 
-PROPOSALS = "Proposals"
-EXAMPLES = "Examples"
+#: Where a session sees its proposals, and the examples for all. Not in the home: a
+#: person could put a link in the place of what is mounted over, and some homes let no root in.
+PROPOSALS = PurePosixPath("/proposals")
+EXAMPLES = PurePosixPath("/examples")
 APPS = PurePosixPath("/opt/daas/apps")
 #: Where our images have their programs.
 IMAGE_PROGRAMS = PurePosixPath("/opt/daas/env")
@@ -39,11 +41,16 @@ class Mount:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one session may use. *cpus* in cores, *memory_bytes* in bytes."""
+    """What one session may use. *cpus* in cores, *memory_bytes* in bytes.
+
+    In a cluster it gets *gpus*, and is put on a node with *node_labels*.
+    """
 
     cpus: float
     memory_bytes: int
     processes: int
+    gpus: int = 0
+    node_labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +59,14 @@ class Surroundings:
 
     *environment_folder* is where the session finds the programs (a virtual environment), and
     *programs* what must be mounted for them: nothing where an image brings them. *hub_folder*
-    holds the hub's API socket, *apps_folder* the apps' pictures; *examples* may be None. *hub* is
+    holds the hub's API socket, if it is not reached by a network; *apps_folder* holds the apps'
+    pictures; *examples* may be None. *hub* is
     the hub's own part of the environment, with its secrets.
     """
 
     environment_folder: PurePosixPath
     programs: tuple[Mount, ...]
-    hub_folder: PurePosixPath
+    hub_folder: PurePosixPath | None
     apps_folder: PurePosixPath
     examples: PurePosixPath | None
     hub: Mapping[str, str] = field(repr=False)
@@ -100,19 +108,18 @@ def plan_session(
     home = PurePosixPath("/home") / account.name
     mounts = [
         Mount(account.home, home, read_only=False),
-        *_proposal_mounts(storage, home / PROPOSALS),
+        *_proposal_mounts(storage, PROPOSALS),
         *around.programs,
-        Mount(around.hub_folder, HUB_FOLDER, read_only=True),
+        *([Mount(around.hub_folder, HUB_FOLDER, read_only=True)] if around.hub_folder else []),
         Mount(around.apps_folder, APPS, read_only=True),
     ]
     folder = home
-    if len(storage) == 1:
-        folder = home / PROPOSALS / next(iter(storage))
-    elif storage:
-        folder = home / PROPOSALS
-    elif around.examples is not None:
-        folder = home / EXAMPLES
-        mounts.append(Mount(around.examples, folder, read_only=True))
+    if around.examples is not None:
+        # In every session, for the link to it is in every session of this person's.
+        mounts.append(Mount(around.examples, EXAMPLES, read_only=True))
+        folder = EXAMPLES
+    if storage:
+        folder = PROPOSALS / next(iter(storage)) if len(storage) == 1 else PROPOSALS
     return SessionPlan(
         app=app,
         argv=_argv(app),
@@ -123,7 +130,13 @@ def plan_session(
         folder=folder,
         mounts=tuple(mounts),
         account=account,
-        limits=Limits(machine.cpus, int(machine.memory_gib * 2**30), MOST_PROCESSES),
+        limits=Limits(
+            machine.cpus,
+            int(machine.memory_gib * 2**30),
+            MOST_PROCESSES,
+            machine.gpus,
+            machine.node_labels,
+        ),
     )
 
 
@@ -161,8 +174,9 @@ def _environment(
     around: Surroundings,
 ) -> dict[str, str]:
     # Where a new notebook can be saved: the folder above is a read-only frame of mounts.
-    writable = folder / "processed" if folder.parent == home / PROPOSALS else home
-    relative = writable.relative_to(home)
+    relative = PurePosixPath()
+    if folder.parent == PROPOSALS:
+        relative = "Proposals" / folder.relative_to(PROPOSALS) / "processed"
     return {
         "HOME": str(home),
         "USER": account.name,
@@ -170,6 +184,8 @@ def _environment(
         "SHELL": "/bin/bash",
         "LANG": "C.UTF-8",
         "PATH": f"{around.environment_folder}/bin:/usr/local/bin:/usr/bin:/bin",
+        # Made in the home by the session's first program: outside, nobody but root could.
+        "DAAS_LINKS": f"Proposals={PROPOSALS}" + (f" Examples={EXAMPLES}" * bool(around.examples)),
         "XDG_RUNTIME_DIR": "/tmp/runtime",  # noqa: S108  the session's own /tmp
         # Not in the home: it holds keys, and a home may be that of a proposal's many people.
         "JUPYTER_RUNTIME_DIR": "/tmp/runtime/jupyter",  # noqa: S108

@@ -51,9 +51,9 @@ class DaasSpawner(Spawner):
     ).tag(config=True)
     examples_folder = Unicode(
         "",
-        help="""Folder with example data for sessions without a proposal; empty for none.
+        help="""Folder with example data, where sessions without a proposal begin; empty for none.
 
-        Mounted read-only at `~/Examples`. Example: `/opt/daas/examples`.
+        Mounted read-only at `/examples`, with a link in the home. Example: `/opt/daas/examples`.
         """,
     ).tag(config=True)
     run_folder = Unicode(
@@ -168,6 +168,12 @@ class DaasSpawner(Spawner):
         """What the start waits for, in words for a page; empty when there is nothing to say."""
         return self._backend.progress() if self._backend else ""
 
+    def notice_of_end(self) -> str:
+        """Return a sentence while somebody else ends this session; empty while nobody does."""
+        if self._backend is None:
+            return ""
+        return self._backend.notice(self.orm_spawner.display_name or self.name)
+
     def _say(self, why: str) -> None:
         states.note(self.user.name, self.name, why)
 
@@ -206,19 +212,22 @@ class DaasSpawner(Spawner):
         return {proposal.id: self.facility.layout.check(proposal) for proposal in proposals}
 
     def _surroundings(self) -> Surroundings:
+        assert self._engine is not None
+        # A session in a cluster reaches the hub by the network, all others by their own socket.
+        self.hub_connect_url = self._engine.hub_url or HUB_INSIDE
         hub = {
             name: value for name, value in self.get_env().items() if name.startswith(HUB_VARIABLES)
         }
         hub["DAAS_HUB_VERSION"] = hub_version
         hub["DAAS_PORTAL_URL"] = self.portal_url
         hub["DAAS_DEMO_NOTICE"] = self.notice
-        hub_folder = PurePosixPath(self.backend.hub_folder)
-        here = self._engine is None or self._engine.kind == "local"
+        folder = self.backend.hub_folder
+        here = self._engine.kind == "local"
         environment = Path(self.session_environment)
         return Surroundings(
             environment_folder=PurePosixPath(environment) if here else IMAGE_PROGRAMS,
             programs=program_mounts(environment) if here else (),
-            hub_folder=hub_folder,
+            hub_folder=PurePosixPath(folder) if folder else None,
             apps_folder=PurePosixPath(Path(self.facility.apps_folder).resolve()),
             examples=PurePosixPath(self.examples_folder) if self.examples_folder else None,
             hub=hub,

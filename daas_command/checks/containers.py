@@ -3,7 +3,6 @@
 Called by `check`. What is said of sessions is tried in a container that is made like theirs.
 """
 
-import re
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -25,7 +24,6 @@ from daas_model.errors import EngineProblem
 FEW_GB, NO_GB = 20.0, 2.0
 PODMAN = "Podman"
 _OLDEST_API = (1, 40)
-_RUNC_MENDED = (1, 1, 14)
 #: Init, the trial, and some to spare.
 _OWN_PROCESSES = 5
 
@@ -54,8 +52,7 @@ async def container_findings(
             )
             return
         is_docker = name_of(version) != PODMAN
-        said = [said_of_itself(version), *runc(version)]
-        for finding in [*said, *storage(info), *daemon(info, is_docker)]:
+        for finding in [said_of_itself(version), *storage(info), *daemon(info, is_docker)]:
             yield finding
         image = ""
         async for finding, name in image_findings(trying.engine, facility, config):
@@ -84,23 +81,6 @@ def said_of_itself(version: Mapping[str, Any]) -> Finding:
     if tuple(int(part) for part in api.split(".") if part.isdigit()) < _OLDEST_API:
         return wrong("answers", said, "It is too old: take Docker 20.10 or Podman 4 at least.")
     return ok("answers", said)
-
-
-def runc(version: Mapping[str, Any]) -> Iterator[Finding]:
-    """Say whether runc can be led astray while it mounts folders into a person's home.
-
-    https://github.com/opencontainers/runc/security/advisories/GHSA-jfvp-7x6p-h2pv
-    """
-    parts = version.get("Components") or ()
-    named = " ".join(f"{part.get('Name')} {part.get('Version')}" for part in parts)
-    found = re.search(r"runc\b\D*(\d+)\.(\d+)\.(\d+)", named)
-    if found and tuple(map(int, found.groups())) < _RUNC_MENDED:
-        said = (
-            f"runc {'.'.join(found.groups())}: a person who exchanges folders of her home during a "
-            "start can have empty folders made elsewhere on this machine, as root"
-        )
-        mend = "Take runc 1.1.14 or later, or one in which CVE-2024-45310 was mended."
-        yield warning("runc", said, mend)
 
 
 def daemon(info: Mapping[str, Any], is_docker: bool) -> Iterator[Finding]:

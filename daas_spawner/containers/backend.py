@@ -25,10 +25,9 @@ from daas_spawner.plan import SessionPlan
 from daas_spawner.session.doorkeeper import ETC
 from daas_spawner.session.etc import people_files
 from daas_spawner.session.keeper import READY_SECONDS, Keeper, key_of
+from daas_spawner.session.last_lines import LAST_LINES, keep_lines
 from daas_spawner.session.last_word import MEMORY
 
-LAST_LINES = 50
-MOST_LOG_BYTES = 1024 * 1024
 #: So long the engine is asked why a session has ended, before the hub is told that it has.
 LEARN_SECONDS = 3.0
 #: What a first process returns for a program that was killed.
@@ -79,7 +78,7 @@ class ContainerBackend:
         )
         self._leftovers.busy.add(self._key)
         try:
-            await self._doorkeeper.start(self._order(plan, settings))
+            await self._doorkeeper.start(self._order(plan))
             await self._begin(image, settings)
             if not await self._doorkeeper.ready():
                 raise self._failed()
@@ -132,7 +131,7 @@ class ContainerBackend:
             return
         with contextlib.suppress(APIError, EngineProblem, OSError):
             words = await self._engine.call("logs", self._container.object_id, tail=LAST_LINES)
-            await asyncio.to_thread(_write, self._log_file, words)
+            await asyncio.to_thread(keep_lines, self._log_file, words)
 
     def is_running(self) -> bool:
         """Return whether the doorkeeper, and so the session, runs."""
@@ -174,6 +173,10 @@ class ContainerBackend:
             self._leftovers.busy.discard(self._key)
             ended()
 
+    def notice(self, _title: str) -> str:
+        """Return nothing: an engine tells of an end when it has come."""
+        return ""
+
     def ending(self) -> str:
         """Return why the session ended; see `daas_spawner.backend.Backend`."""
         return self._ending
@@ -211,21 +214,12 @@ class ContainerBackend:
         """The folder that the session sees for the hub: its own socket to it, and its door."""
         return self._doorkeeper.hub_folder
 
-    def _order(self, plan: SessionPlan, settings: ContainerSettings) -> dict[str, object]:
+    def _order(self, plan: SessionPlan) -> dict[str, object]:
         home = plan.mounts[0]
         files = people_files(plan.account, home.target, with_root=True)
         return {
             "files": {os.path.basename(path): text for path, text in files.items()},
-            "own_folders": settings.own_folders,
             "account": {"uid": plan.account.uid, "gid": plan.account.gid},
             "home": str(home.source),
             "hub": str(self._hub),
         }
-
-
-def _write(file: Path, words: bytes) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if file.exists() and file.stat().st_size > MOST_LOG_BYTES:
-        file.replace(file.with_suffix(".old"))
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "wb") as log:
-        log.write(words)

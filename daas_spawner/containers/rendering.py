@@ -30,7 +30,6 @@ class ContainerSettings:
     environment: Mapping[str, str] = field(repr=False)
     create: Mapping[str, Any]
     host: Mapping[str, Any]
-    own_folders: tuple[str, ...]
 
 
 def render(
@@ -38,23 +37,15 @@ def render(
 ) -> ContainerSettings:
     """Return the container of *plan*.
 
-    *etc_folder* holds the session's own passwd and group; *own_folders* of the result must exist
-    in the person's home, because others are mounted over them.
+    *etc_folder* holds the session's own passwd and group.
     """
-    account, home = plan.account, plan.mounts[0]
-    top = home.target / PROPOSALS
+    account = plan.account
     mounts = [_bind(mount.source, mount.target, mount.read_only) for mount in plan.mounts]
     for name in ("passwd", "group", "nsswitch.conf"):
         mounts.append(_bind(etc_folder / name, PurePosixPath("/etc") / name, read_only=True))
     tmpfs = {"/tmp": _TMPFS, "/var/tmp": _TMPFS}  # noqa: S108  the container's own
-    own_folders = []
-    if any(mount.target.is_relative_to(top) for mount in plan.mounts[1:]):
-        own_folders.append(str(home.source / PROPOSALS))
-        # The frame round the proposals' folders; nothing can be written into it.
-        tmpfs[str(top)] = "ro,nosuid,nodev,mode=0755,size=1m"
-    for mount in plan.mounts[1:]:
-        if mount.target.parent == home.target:
-            own_folders.append(str(home.source / mount.target.name))
+    # The frame round the proposals' folders; nothing can be written into it.
+    tmpfs[str(PROPOSALS)] = "ro,nosuid,nodev,mode=0755,size=1m"
     return ContainerSettings(
         argv=plan.argv,
         environment={**plan.environment, "DAAS_FOLDER": str(plan.folder)},
@@ -75,7 +66,6 @@ def render(
             "tmpfs": tmpfs,
             "group_add": [str(gid) for gid in sorted(set(account.groups.values()))],
         },
-        own_folders=tuple(own_folders),
     )
 
 

@@ -60,6 +60,10 @@ class LocalBackend:
         # What a supervisor that was killed could not remove.
         await asyncio.to_thread(Group(self._supervisor.folder.name, hierarchies()).remove)
 
+    def notice(self, _title: str) -> str:
+        """Return nothing: nobody else ends sessions of this machine."""
+        return ""
+
     def ending(self) -> str:
         """Return why the session ended; see `daas_spawner.backend.Backend`."""
         return OUT_OF_MEMORY if self._supervisor.last_word == MEMORY else ""
@@ -85,7 +89,6 @@ class LocalBackend:
         return {
             "argv": sandbox.argv,
             "files": dict(sandbox.files),
-            "own_folders": sandbox.own_folders,
             "environment": dict(plan.environment),
             "limits": dataclasses.asdict(plan.limits),
             "account": {"uid": plan.account.uid, "gid": plan.account.gid},

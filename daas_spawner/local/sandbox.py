@@ -35,24 +35,26 @@ ETC = (
 )
 
 #: The step between bubblewrap and the program, already as the person (root without its
-#: capabilities may not enter her home): group-writable files for the proposal's folder, and a
-#: run-time folder that belongs to the session's UID.
-ENTER = 'umask 0007; mkdir -m 0700 "$XDG_RUNTIME_DIR" && cd "$1" || exit 71; shift; exec "$@"'
+#: capabilities may not enter her home): links in her home, unless something of hers is there,
+#: group-writable files for the proposal's folder, and a run-time folder that belongs to the
+#: session's UID. `daas_desktop.enter` does the same in containers.
+ENTER = """
+for link in $DAAS_LINKS; do
+  rmdir "$HOME/${link%%=*}" 2>/dev/null
+  test -L "$HOME/${link%%=*}" || ln -sT "${link#*=}" "$HOME/${link%%=*}" 2>/dev/null
+done
+umask 0007; mkdir -m 0700 "$XDG_RUNTIME_DIR" && cd "$1" || exit 71; shift; exec "$@"
+"""
 
 _CAPABILITIES = ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP")  # setpriv's, which then drops them
 
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """What the supervisor starts. *files* are small texts that appear inside, by path.
-
-    *own_folders* are folders of the person's home that must exist as real folders before they
-    are mounted over.
-    """
+    """What the supervisor starts. *files* are small texts that appear inside, by path."""
 
     argv: tuple[str, ...]
     files: Mapping[str, str]
-    own_folders: tuple[str, ...]
 
 
 def render(plan: SessionPlan, hostname: str, as_root: bool, descriptors: int) -> Sandbox:
@@ -67,21 +69,13 @@ def render(plan: SessionPlan, hostname: str, as_root: bool, descriptors: int) ->
         argv += ["--perms", "0644", "--ro-bind-data", str(descriptors + place), path]
     home, *others = plan.mounts
     argv += _mount(home.source, home.target, home.read_only)
-    top = home.target / PROPOSALS
-    own_folders = []
-    if any(mount.target.is_relative_to(top) for mount in others):
-        own_folders.append(str(home.source / PROPOSALS))
-        argv += ["--perms", "0755", "--tmpfs", str(top)]
+    argv += ["--perms", "0755", "--tmpfs", str(PROPOSALS)]
     for mount in others:
-        inside = mount.target.parent == home.target
-        if inside:
-            own_folders.append(str(home.source / mount.target.name))
         argv += _mount(mount.source, mount.target, mount.read_only)
-    if own_folders and own_folders[0] == str(home.source / PROPOSALS):
-        argv += ["--remount-ro", str(top)]
+    argv += ["--remount-ro", str(PROPOSALS)]
     argv += ["--chdir", "/", "--", *_become(plan, as_root)]
     argv += ["/bin/sh", "-c", ENTER, "session", str(plan.folder), *plan.argv]
-    return Sandbox(tuple(argv), files, tuple(own_folders))
+    return Sandbox(tuple(argv), files)
 
 
 def _namespaces(hostname: str, as_root: bool) -> list[str]:

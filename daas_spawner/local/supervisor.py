@@ -21,7 +21,7 @@ from typing import Any
 
 from daas_spawner.local.limits import Group, hierarchies
 from daas_spawner.session import relay
-from daas_spawner.session.home import prepare_home
+from daas_spawner.session.home import check_home
 from daas_spawner.session.last_word import MEMORY, last_word
 from daas_spawner.session.listening import DOOR, listen
 from daas_spawner.session.processes import Process, read_process, write_process
@@ -67,7 +67,7 @@ class Session:
         self._group.make(limits["cpus"], limits["memory_bytes"], limits["processes"])
         write_process(self._folder / "pid")
         self._log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        prepare_home(self._order["home"], self._order["own_folders"], self._order["account"])
+        check_home(self._order["home"], self._order["account"])
         _offer(listen(self._folder).detach(), DOOR)
         files = list(self._order["files"].values())
         for place, text in enumerate(files):

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from daas_spawner.session import relay
-from daas_spawner.session.home import prepare_home
+from daas_spawner.session.home import check_home
 from daas_spawner.session.last_word import MEMORY, last_word
 from daas_spawner.session.listening import listen
 from daas_spawner.session.memory import MemoryOf
@@ -61,7 +61,7 @@ class Doorkeeper:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         write_process(self._folder / "pid")
-        prepare_home(self._order["home"], self._order["own_folders"], self._order["account"])
+        check_home(self._order["home"], self._order["account"])
         etc = self._folder / ETC
         etc.mkdir()
         for name, text in self._order["files"].items():

@@ -5,45 +5,37 @@ Called by the process that the session hangs on: as root a file server would tru
 
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-# What `keeper.py` turns into sentences.
+#: What `keeper.py` turns into a sentence.
 NO_HOME = "is no usable home"
-IN_THE_WAY = "is in the way"
 
-# Docker gives what it mounts there the folder's mode, and root as its owner.
-_MAKE = 'mkdir -p -- "$1" && test ! -L "$1" && chmod 0755 -- "$1"'
-_USABLE = "test -O . && test -w . && test -x ."
+_USABLE = 'test -O "$1" && test -w "$1" && test -x "$1"'
 
 
-def prepare_home(home: str, own_folders: Sequence[str], account: Mapping[str, int]) -> None:
-    """Check *home*, and make the folders in it that are mounted over.
+def check_home(home: str, account: Mapping[str, int]) -> None:
+    """Raise `OSError` with this module's word unless *home* is usable by *account*.
 
-    *account* has `uid` and `gid`. Raises `OSError` with one of this module's words.
+    *account* has `uid` and `gid`.
     """
-    if os.path.islink(home) or not _as_person(account, home, "/bin/sh", "-c", _USABLE):
+    parent, name = os.path.split(home.rstrip("/"))
+    try:
+        # A path may lead through folders that only root may pass, so root goes first.
+        usable = not os.path.islink(home) and _as_person(account, home, ".")
+    except PermissionError:
+        # But a file server may let everybody into a home except root.
+        usable = _as_person(account, parent, name)
+    except OSError:
+        usable = False
+    if not usable:
         raise OSError(0, NO_HOME, home)
-    for path in own_folders:
-        parent, name = os.path.split(path)
-        _as_person(account, parent, "/bin/sh", "-c", _MAKE, "make", name)
-        if os.path.islink(path) or not os.path.isdir(path):
-            raise OSError(0, IN_THE_WAY, path)
 
 
-def _as_person(account: Mapping[str, int], home: str, *argv: str) -> bool:
-    """Run a program as the person in her home.
-
-    The home is entered before the rights are given up: a path to it may lead through folders
-    that only root may pass.
-    """
+def _as_person(account: Mapping[str, int], start: str, home: str) -> bool:
+    """Look at the home as the person, from the folder *start*. Raises `OSError`."""
     become: dict[str, Any] = {}
     if os.geteuid() == 0:
         become = {"user": account["uid"], "group": account["gid"], "extra_groups": []}
-    try:
-        done = subprocess.run(
-            argv, check=False, cwd=home, umask=0o077, stderr=subprocess.DEVNULL, **become
-        )
-    except OSError:
-        return False
-    return done.returncode == 0
+    argv = ["/bin/sh", "-c", _USABLE, "home", f"./{home}"]
+    return not subprocess.call(argv, cwd=start, umask=0o077, stderr=subprocess.DEVNULL, **become)

@@ -25,7 +25,7 @@ from jupyterhub.httpclient import fetch
 from daas_model.errors import EngineProblem, StorageProblem
 from daas_spawner.backend import State
 from daas_spawner.session import starting
-from daas_spawner.session.home import IN_THE_WAY, NO_HOME
+from daas_spawner.session.home import NO_HOME
 from daas_spawner.session.last_word import last_word
 from daas_spawner.session.processes import Process, read_process
 
@@ -206,11 +206,6 @@ def problem(reason: str) -> EngineProblem | StorageProblem:
     if NO_HOME in reason:
         return StorageProblem(
             "Your home folder is missing, is not yours, or cannot be written.", detail=reason
-        )
-    if IN_THE_WAY in reason:
-        return StorageProblem(
-            "A file in your home folder has the name of a folder that the portal needs.",
-            "Rename “Proposals” or “Examples” in your home folder, then open the app again.",
         )
     return EngineProblem("This machine could not start the session.", detail=reason)
 

@@ -10,7 +10,7 @@ from tests.browser.conftest import Visit
 from tests.browser.inside import Inside
 from tests.conftest import Demo
 
-SPECTRUM = "/home/pi/Proposals/2026-0142/raw/XRFSpectrum.mca"
+SPECTRUM = "/proposals/2026-0142/raw/XRFSpectrum.mca"
 
 #: Share of the canvas, as left, top, right, bottom, where PyMca draws its curve.
 PLOT = (0.521, 0.2, 0.92, 0.5)
@@ -40,7 +40,7 @@ def pymca(visit: Visit) -> Page:
 def test_one_click_opens_pymca_in_the_folder_of_the_proposal(pymca: Page, demo: Demo) -> None:
     session = Inside(demo, "pi", "pymca-2026-0142")
     assert session.windows() == ["PyMca - [Main Window]"]
-    assert session.folder() == "/home/pi/Proposals/2026-0142"
+    assert session.folder() == "/proposals/2026-0142"
     assert pymca.title() == "PyMca"
     expect(pymca.locator("#cover")).to_be_hidden()
     expect(pymca.locator("#bar .notice")).to_contain_text("This is a demo")

@@ -15,7 +15,6 @@ from daas_command.checks.containers import (
     daemon,
     folders,
     limits,
-    runc,
     said_of_itself,
     storage,
     walls,
@@ -221,25 +220,3 @@ def test_inside_names_are_asked_for_past_the_containers_own_settings(
 
 def test_inside_a_neighbour_says_when_it_listens() -> None:
     assert "addresses" in asked(do="serve", port=0, seconds=0)
-
-
-@pytest.mark.parametrize(
-    ("part", "warned"),
-    [
-        pytest.param({"Name": "runc", "Version": "1.1.5+ds1"}, True, id="Docker on Debian 12"),
-        pytest.param({"Name": "runc", "Version": "1.1.14"}, False, id="mended"),
-        pytest.param({"Name": "runc", "Version": "1.3.3"}, False, id="newer"),
-        pytest.param(
-            {"Name": "OCI Runtime (runc)", "Version": "runc version 1.1.5+ds1\ncommit: 1.1.5"},
-            True,
-            id="Podman on Debian 12",
-        ),
-        pytest.param(
-            {"Name": "OCI Runtime (crun)", "Version": "crun version 1.8.1"}, False, id="crun"
-        ),
-    ],
-)
-def test_a_runc_that_can_be_led_astray_is_named(part: dict[str, str], warned: bool) -> None:
-    """CVE-2024-45310: seen with Debian's own, a few times in a hundred starts."""
-    found = list(runc({"Components": [{"Name": "Engine", "Version": "20.10.24"}, part]}))
-    assert [finding.state for finding in found] == ["warning"] * warned

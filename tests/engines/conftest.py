@@ -10,9 +10,8 @@ import pytest
 
 from tests.conftest import EVERY_ENGINE
 from tests.engines.daemons import NotHere
-from tests.engines.engine_here import EngineHere
-from tests.engines.engines import ENGINES, EVERY, Kind
-from tests.engines.kubernetes_here import KubernetesHere, kubernetes_here
+from tests.engines.engines import CLUSTER, ENGINES, EVERY, Here, Kind
+from tests.engines.kubernetes_here import KubernetesHere
 from tests.engines.sessions import Sessions
 from tests.engines.world import World, make_world
 
@@ -25,9 +24,9 @@ class Running:
     def __init__(self, stack: contextlib.ExitStack, must: bool) -> None:
         self._stack = stack
         self._must = must
-        self._started: dict[str, EngineHere | NotHere | None] = {}
+        self._started: dict[str, Here | NotHere] = {}
 
-    def get(self, kind: Kind) -> EngineHere | None:
+    def get(self, kind: Kind) -> Here:
         """Return a running engine; without one the test is skipped, or fails where it must run."""
         if kind.name not in self._started:
             try:
@@ -49,15 +48,11 @@ def engines(request: pytest.FixtureRequest) -> Iterator[Running]:
 
 
 @pytest.fixture(scope="session")
-def kubernetes(request: pytest.FixtureRequest) -> Iterator[KubernetesHere]:
-    """The cluster; without one the test is skipped, or fails where it must run."""
-    with contextlib.ExitStack() as stack:
-        try:
-            yield stack.enter_context(kubernetes_here())
-        except NotHere as reason:
-            said = f"Kubernetes was not run: {reason}"
-            must = request.config.getoption(EVERY_ENGINE)
-            pytest.fail(said) if must else pytest.skip(said)
+def kubernetes(engines: Running) -> KubernetesHere:
+    """The cluster itself."""
+    here = engines.get(CLUSTER)
+    assert isinstance(here, KubernetesHere)
+    return here
 
 
 @pytest.fixture

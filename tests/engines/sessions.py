@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import logging
 from dataclasses import dataclass
+from pathlib import Path
 
 from jupyterhub.httpclient import fetch
 from traitlets.config import Config
@@ -12,8 +13,8 @@ from daas_model.errors import DaasError
 from daas_spawner.backend import Backend
 from daas_spawner.backends import Place, make_backend
 from daas_spawner.plan import SessionPlan
-from tests.engines.engine_here import EngineHere
-from tests.engines.engines import Kind
+from daas_spawner.session.keeper import key_of
+from tests.engines.engines import Here, Kind
 from tests.engines.world import World
 
 #: An end is seen by the hub within this time, whatever the engine.
@@ -51,11 +52,12 @@ class Session:
 class Sessions:
     """Opens sessions of a world on one engine, and ends them after the test."""
 
-    def __init__(self, kind: Kind, here: EngineHere | None, world: World) -> None:
+    def __init__(self, kind: Kind, here: Here, world: World) -> None:
         self.kind = kind
         self.here = here
         self.world = world
         self._opened: list[Backend] = []
+        self._folders: list[Path] = []
 
     async def open(self, person: str, *proposals: str) -> Session:
         """Open the probe for *person*, as the spawner does."""
@@ -92,15 +94,22 @@ class Sessions:
         top = self.world.top
         place = Place(person, "probe-ours", top / run, top / "logs", "/")
         engine = self.kind.engine(self.here)
-        backend = make_backend(engine, place, config or Config(), _LOG)
+        settings = Config(self.kind.settings)
+        settings.merge(config or {})
+        backend = make_backend(engine, place, settings, _LOG)
         self._opened.append(backend)
+        self._folders.append(place.run_folder / "sessions" / key_of(place.run_folder, place.name))
         return backend
 
     def left(self) -> list[str]:
         """Return what there still is of the sessions: folders, and what the engine has."""
-        folders = [backend.hub_folder.parent for backend in self._opened]
-        left = [str(folder) for folder in folders if folder.exists()]
-        return left + self.kind.left(self.here, folders)
+        left = [str(folder) for folder in self._folders if folder.exists()]
+        return left + self.kind.left(self.here, self._folders)
+
+    @property
+    def keys(self) -> list[str]:
+        """The keys of the sessions, in the order in which they were opened."""
+        return [folder.name for folder in self._folders]
 
     async def close(self) -> None:
         """End every session."""

@@ -22,7 +22,7 @@ from tests.conftest import REPOSITORY, free_port, short_folder
 from tests.engines.conftest import Running
 from tests.engines.daemons import PATH
 from tests.engines.engine_here import EngineHere
-from tests.engines.engines import ENGINES, Kind
+from tests.engines.engines import CONTAINERS, ENGINES, Kind
 from tests.engines.prepare import PORTAL_IMAGES, WITHOUT_DATABASE
 from tests.visitor import Visitor
 
@@ -33,9 +33,6 @@ UP_SECONDS = 60
 #: Without `--no-deps` docker-compose replaces what the hub needs, too, and so ends all sessions.
 REPLACE = ("up", "--detach", "--force-recreate", "--no-deps", "hub")
 DOCKER = next(kind for kind in ENGINES if kind.name == "docker")
-CONTAINERS = [
-    pytest.param(kind, id=kind.name, marks=kind.mark) for kind in ENGINES if kind.name != "local"
-]
 SETTINGS = """
 c = get_config()
 load_subconfig({example!r})
@@ -189,7 +186,7 @@ def _names(file: Path) -> list[str]:
 def composition(engines: Running, kind: Kind, *files: str) -> Iterator[Composition]:
     """Bring it up, and see at the end that nothing is left."""
     here = engines.get(kind)
-    assert here is not None
+    assert isinstance(here, EngineHere)
     assert shutil.which("docker-compose", path=PATH), "`make engine-packages` installs it"
     for name in PORTAL_IMAGES if "postgresql.yml" in files else WITHOUT_DATABASE:
         image = f"daas/{name}:{daas_model.__version__}"

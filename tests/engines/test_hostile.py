@@ -16,15 +16,12 @@ from daas_model.errors import EngineProblem
 from daas_spawner.containers import backend as container_backend
 from daas_spawner.containers import engine as container_engine
 from daas_spawner.session.processes import read_process
-from tests.engines.engines import ENGINES
+from tests.engines.engines import CONTAINERS
 from tests.engines.sessions import SEEN_SECONDS, Session, Sessions
 from tests.engines.test_endings import nothing_left
 from tests.engines.world import World, folder
 
 pytestmark = pytest.mark.isolation
-CONTAINERS = [
-    pytest.param(kind, id=kind.name, marks=kind.mark) for kind in ENGINES if kind.name != "local"
-]
 containers_only = pytest.mark.parametrize("sessions", CONTAINERS, indirect=True)
 #: An app that gives away, before it begins, the descriptor by which its end is known.
 GENEROUS = """

@@ -8,7 +8,7 @@ import os
 import pytest
 
 from tests.engines.sessions import Sessions
-from tests.engines.world import OURS, THEIRS, UIDS, needs_root
+from tests.engines.world import OURS, THEIRS, UIDS, folder, needs_root
 
 pytestmark = pytest.mark.isolation
 RAW = "~/Proposals/ours/raw"
@@ -90,13 +90,37 @@ async def test_no_other_proposal_exists(sessions: Sessions) -> None:
         assert (await session.run(f"ls {guess}"))[0] != 0
 
 
-async def test_without_a_proposal_there_is_no_proposals_folder(sessions: Sessions) -> None:
+async def test_without_a_proposal_the_folder_of_proposals_is_empty(sessions: Sessions) -> None:
     """D10."""
     session = await sessions.open("coproposer")
-    assert (await session.run("ls -d ~/Proposals"))[0] != 0
-    assert (await session.run("pwd"))[1].strip().endswith("/Examples")
+    assert await session.run("ls ~/Proposals/") == (0, "")
+    assert (await session.run("touch ~/Proposals/x"))[0] != 0
+    assert await session.run("pwd; cd ~/Examples && pwd -P") == (0, "/examples\n/examples\n")
     assert (await session.run("touch ~/Examples/x"))[0] != 0
     assert (await session.run("touch ~/mine"))[0] == 0
+
+
+async def test_a_folder_that_is_in_the_way_of_a_link_is_left_as_it_is(sessions: Sessions) -> None:
+    """An empty one was ours; whatever is in it is hers, and the session begins all the same."""
+    home = sessions.world.top / "homes" / "pi"
+    folder(home / "Proposals", UIDS["pi"], UIDS["pi"], 0o755)
+    (home / "Proposals" / "mine").write_text("kept")
+    session = await sessions.open("pi", "ours")
+    assert await session.run("pwd; ls ~/Proposals") == (0, "/proposals/ours\nmine\n")
+    await session.stop()
+    (home / "Proposals" / "mine").unlink()
+    session = await sessions.open("pi", "ours")
+    assert await session.run("ls ~/Proposals") == (0, "ours\n")
+
+
+async def test_a_link_in_the_place_of_the_proposals_leads_nobody_astray(sessions: Sessions) -> None:
+    """She exchanges it for one of her own: nothing is mounted there, or made."""
+    away = sessions.world.top / "away"
+    folder(away, UIDS["pi"], UIDS["pi"], 0o755)
+    (sessions.world.top / "homes" / "pi" / "Proposals").symlink_to(away)
+    session = await sessions.open("pi", "ours")
+    assert await session.run("pwd; cat raw/scan.h5") == (0, "/proposals/ours\nraw of ours")
+    assert not list(away.iterdir())
 
 
 async def test_other_peoples_homes_do_not_exist(sessions: Sessions) -> None:

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.engines.engines import SEALED
 from tests.engines.sessions import Session, Sessions
 from tests.engines.world import needs_root
 
 pytestmark = pytest.mark.isolation
+sealed_only = pytest.mark.parametrize("sessions", SEALED, indirect=True)
 #: Where a cloud tells every program on a machine the machine's secrets.
 METADATA = "169.254.169.254"
 
@@ -77,6 +79,7 @@ async def test_the_metadata_of_a_cloud_cannot_be_reached(
     assert (await session.run(connect(f"('{METADATA}', 80)", "AF_INET")))[0] != 0
 
 
+@sealed_only
 async def test_there_is_one_device_and_no_route(sessions: Sessions) -> None:
     session = await sessions.open("pi", "ours")
     assert await session.run("grep -c : /proc/net/dev") == (0, "1\n")
@@ -115,6 +118,7 @@ async def test_one_session_cannot_reach_another(sessions: Sessions) -> None:
         assert (await other.run(attempt))[0] != 0, attempt
 
 
+@sealed_only
 async def test_the_hubs_folder_cannot_be_changed(sessions: Sessions) -> None:
     """A link in the place of the hub's socket would deceive nobody but the person herself."""
     session = await sessions.open("pi", "ours")

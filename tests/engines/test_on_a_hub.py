@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import REPOSITORY, free_port, short_folder
 from tests.engines.conftest import Running
 from tests.engines.engine_here import EngineHere
-from tests.engines.engines import ENGINES, Kind
+from tests.engines.engines import CONTAINERS, Kind
 from tests.engines.registry_here import Narrow, registry_here
 from tests.portal.two_engines import TwoEngines
 from tests.visitor import Visitor
@@ -30,10 +30,6 @@ c.Facility.engines_offered["containers"]["address"] = {address!r}
 c.ContainerImages.references = {{"fetched": {image!r}}}
 """
 
-CONTAINERS = [
-    pytest.param(kind, id=kind.name, marks=kind.mark) for kind in ENGINES if kind.name != "local"
-]
-
 
 @dataclass(frozen=True, slots=True)
 class Portal:
@@ -48,7 +44,7 @@ class Portal:
 def place(request: pytest.FixtureRequest, engines: Running) -> Iterator[Portal]:
     kind: Kind = request.param
     here = engines.get(kind)
-    assert here is not None
+    assert isinstance(here, EngineHere)
     here.end_containers()  # whatever an earlier test has left; these tests count them
     with short_folder() as folder, registry_here(folder / "registry") as registry:
         registry.put("t/fetched", layers_mib=(1, 2, 3))

@@ -40,7 +40,7 @@ class World:
     ) -> SessionPlan:
         """Return the plan of a session of *person* with *proposals*.
 
-        *hub* is its way to the hub, *environment* has its programs.
+        *hub* is the folder with its way to the hub, if it has one, *environment* has its programs.
         """
         return plan_session(
             LaunchRequest("probe", "tiny", proposals),
@@ -48,7 +48,7 @@ class World:
             TINY,
             {id_: self.storage(id_) for id_ in proposals},
             self.account(person),
-            self.around(person, hub or self.top / "hub", environment),
+            self.around(person, hub, environment),
         )
 
     def account(self, person: str) -> Account:
@@ -62,12 +62,12 @@ class World:
         place = self.top / "data" / id_
         return Storage(PurePosixPath(place / "raw"), PurePosixPath(place / "processed"), id_)
 
-    def around(self, person: str, hub: Path, environment: PurePosixPath) -> Surroundings:
+    def around(self, person: str, hub: Path | None, environment: PurePosixPath) -> Surroundings:
         """Return what the installation gives."""
         return Surroundings(
             environment_folder=environment,
             programs=(),
-            hub_folder=PurePosixPath(hub),
+            hub_folder=PurePosixPath(hub) if hub else None,
             apps_folder=PurePosixPath(APPS_FOLDER),
             examples=PurePosixPath(self.top / "examples"),
             hub={"JUPYTERHUB_API_TOKEN": f"token-of-{person}"},

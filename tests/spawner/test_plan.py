@@ -42,13 +42,13 @@ def plan(app: str = "pymca", *proposals: str, account: Account = PI) -> SessionP
 
 WRITABLE = {
     "no proposal": ((), {"/home/pi"}),
-    "one proposal": (("p-1",), {"/home/pi", "/home/pi/Proposals/p-1/processed"}),
+    "one proposal": (("p-1",), {"/home/pi", "/proposals/p-1/processed"}),
     "two proposals": (
         ("p-1", "p-2"),
         {
             "/home/pi",
-            "/home/pi/Proposals/p-1/processed",
-            "/home/pi/Proposals/p-2/processed",
+            "/proposals/p-1/processed",
+            "/proposals/p-2/processed",
         },
     ),
 }
@@ -63,14 +63,14 @@ def test_home_and_processed_are_all_that_can_be_written(
 
 
 def test_raw_data_is_read_only_by_its_mount() -> None:
-    raw = Mount(PurePosixPath("/data/p-1/raw"), PurePosixPath("/home/pi/Proposals/p-1/raw"), True)
+    raw = Mount(PurePosixPath("/data/p-1/raw"), PurePosixPath("/proposals/p-1/raw"), True)
     assert raw in plan("pymca", "p-1").mounts
 
 
 FOLDERS = {
-    "one proposal": (("p-1",), "/home/pi/Proposals/p-1"),
-    "two proposals": (("p-1", "p-2"), "/home/pi/Proposals"),
-    "own resources": ((), "/home/pi/Examples"),
+    "one proposal": (("p-1",), "/proposals/p-1"),
+    "two proposals": (("p-1", "p-2"), "/proposals"),
+    "own resources": ((), "/examples"),
 }
 
 
@@ -81,8 +81,23 @@ def test_the_program_starts_in_the_folder_of_its_data(
     assert str(plan("pymca", *proposals).folder) == folder
 
 
-def test_own_resources_have_no_proposals_folder() -> None:
-    assert not [mount for mount in plan().mounts if "Proposals" in mount.target.parts]
+def test_own_resources_have_no_proposal() -> None:
+    assert not [mount for mount in plan().mounts if mount.target.is_relative_to("/proposals")]
+
+
+def test_nothing_is_mounted_where_the_person_could_put_a_link() -> None:
+    """CVE-2024-45310; and homes on a file server may let no root in."""
+    mounts = plan("pymca", "p-1").mounts
+    theirs = [mount.target for mount in mounts if not mount.read_only]
+    assert not [m for m in mounts for place in theirs if place in m.target.parents]
+
+
+@pytest.mark.parametrize("proposals", [(), ("p-1",)])
+def test_the_home_leads_to_what_is_mounted_beside_it(proposals: tuple[str, ...]) -> None:
+    """D5. The home is that of all sessions of a person, so the links are the same in all."""
+    made = plan("pymca", *proposals)
+    assert made.environment["DAAS_LINKS"] == "Proposals=/proposals Examples=/examples"
+    assert PurePosixPath("/examples") in [mount.target for mount in made.mounts]
 
 
 def test_every_app_sees_the_same_folders() -> None:
@@ -107,7 +122,7 @@ def test_a_session_is_its_accounts_whoever_opened_it() -> None:
     of_proposal = Account("u-1", 61077, 61077, {"p-1": 62001}, PurePosixPath("/nfs/home/u-1"))
     made = plan("jupyterlab", "p-1", account=of_proposal)
     assert made.mounts[0] == Mount(of_proposal.home, PurePosixPath("/home/u-1"), read_only=False)
-    assert str(made.folder) == "/home/u-1/Proposals/p-1"
+    assert str(made.folder) == "/proposals/p-1"
     names = {
         name: made.environment[name] for name in ("USER", "LOGNAME", "HOME", "JUPYTERHUB_USER")
     }

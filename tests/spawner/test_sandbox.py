@@ -68,5 +68,5 @@ def test_the_machines_own_passwd_and_shadow_are_not_bound() -> None:
 def test_the_folder_of_proposals_itself_takes_no_files_that_would_be_lost() -> None:
     words = argv(True, "pymca", "p-1")
     place = words.index("--remount-ro")
-    assert words[place + 1] == "/home/pi/Proposals"
+    assert words[place + 1] == "/proposals"
     assert place > words.index("/data/p-1/processed")

@@ -36,7 +36,6 @@ class Place:
         home.mkdir(exist_ok=True)
         return {
             "files": {},
-            "own_folders": [],
             "account": {"uid": os.getuid(), "gid": os.getgid()},
             "home": str(home),
             "hub": str(self.run / "hub.sock"),

@@ -1,0 +1,34 @@
+"""Pods of ours that nobody keeps any more. Pure; `cluster.py` removes them.
+
+The cluster was away when a session was stopped, a hub was killed during a start, or its database
+is from yesterday's backup: nobody can reach them, and they would use their place for ever.
+"""
+
+from collections.abc import Callable, Iterable, Set
+
+from daas_spawner.kubernetes.seen import PodSeen
+
+#: A hub finds its sessions again while it starts; a start takes less than this, too.
+FORGOTTEN_SECONDS = 1800.0
+
+
+def left_over(
+    pods: Iterable[PodSeen],
+    kept: Callable[[str], bool],
+    condemned: Set[str],
+    watched_for: float,
+    now: float,
+) -> list[str]:
+    """Return the names of those to remove.
+
+    *kept* tells whether a session of this hub has the pod, *condemned* are those that could not
+    be removed when they should have been; *watched_for* is how long this hub has run, in seconds.
+    """
+
+    def is_left(pod: PodSeen) -> bool:
+        if pod.ends_at:
+            return False
+        forgotten = min(watched_for, now - pod.created) > FORGOTTEN_SECONDS
+        return pod.name in condemned or (forgotten and not kept(pod.name))
+
+    return [pod.name for pod in pods if is_left(pod)]

@@ -1,0 +1,61 @@
+"""The namespace of a test's sessions: Pod Security, the machine's folders, network policies."""
+
+import json
+
+from daas_spawner.kubernetes.seen import SESSION
+from tests.engines.kubernetes_here import KubernetesHere
+
+NAMESPACE = "sessions"
+#: The claim that has this machine's folders, and so those of every test.
+MACHINE = "machine"
+
+
+def prepare_sessions(cluster: KubernetesHere) -> None:
+    """Make the namespace that sessions of the suite run in, as the chart makes it."""
+    cluster.kubectl("apply", "-f", "-", stdin="\n---\n".join(map(json.dumps, _objects())))
+
+
+def _objects() -> list[dict[str, object]]:
+    modes, size = ["ReadWriteMany"], {"storage": "1Gi"}
+    restricted = {"pod-security.kubernetes.io/enforce": "restricted"}
+    claim = {"name": MACHINE, "namespace": NAMESPACE}
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": {"name": NAMESPACE, "labels": restricted},
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolume",
+            "metadata": {"name": f"{NAMESPACE}-{MACHINE}"},
+            "spec": {
+                "capacity": size,
+                "accessModes": modes,
+                "persistentVolumeReclaimPolicy": "Retain",
+                "storageClassName": "",
+                "hostPath": {"path": "/"},
+                "claimRef": claim,
+            },
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolumeClaim",
+            "metadata": claim,
+            "spec": {
+                "storageClassName": "",
+                "volumeName": f"{NAMESPACE}-{MACHINE}",
+                "accessModes": modes,
+                "resources": {"requests": size},
+            },
+        },
+        {
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "NetworkPolicy",
+            "metadata": {"name": "sessions", "namespace": NAMESPACE},
+            "spec": {
+                "podSelector": {"matchExpressions": [{"key": SESSION, "operator": "Exists"}]},
+                "policyTypes": ["Ingress", "Egress"],
+            },
+        },
+    ]
