@@ -47,9 +47,10 @@ OWN: Seen = {
     "/var/tmp": ("var-tmp", "", False),
     "/dev/shm": ("shm", "", False),
     "/home/pi": ("homes", "pi", False),
+    "/examples": ("examples", ".", True),
 }
 FOLDERS: dict[str, tuple[tuple[str, ...], Seen]] = {
-    "no proposal": ((), {"/examples": ("examples", ".", True)}),
+    "no proposal": ((), {}),
     "one proposal": (
         ("p-1",),
         {
@@ -77,9 +78,12 @@ async def test_a_session_sees_its_own_files_and_the_folders_of_its_plan(
 
 
 async def test_only_the_claims_that_are_needed_are_in_the_pod() -> None:
-    pod = await manifest(plan("pymca", "p-1"))
-    claims = [one["persistentVolumeClaim"] for one in pod["spec"]["volumes"][:2]]
-    assert claims == [{"claimName": "data"}, {"claimName": "homes"}]
+    volumes = {**VOLUMES, "scratch": PurePosixPath("/scratch")}
+    pod = await manifest(plan("pymca", "p-1"), place(volumes=volumes))
+    claims = [
+        one.get("persistentVolumeClaim", {}).get("claimName") for one in pod["spec"]["volumes"]
+    ]
+    assert [claim for claim in claims if claim] == ["data", "examples", "homes"]
     assert all(
         volume.keys() <= {"name", "persistentVolumeClaim", "downwardAPI", "emptyDir"}
         for volume in pod["spec"]["volumes"]
@@ -97,7 +101,7 @@ async def test_no_claim_is_mounted_whole() -> None:
 
 async def test_a_claim_may_have_any_name_that_kubernetes_allows() -> None:
     long = "proposals.of.all.beamlines-" + 37 * "x"
-    volumes = {"homes": VOLUMES["homes"], long: VOLUMES["data"]}
+    volumes = {long if name == "data" else name: top for name, top in VOLUMES.items()}
     pod = await manifest(plan("pymca", "p-1"), place(volumes=volumes))
     assert seen(pod)["/proposals/p-1/raw"] == (long, "p-1/raw", True)
     assert all(len(one["name"]) < 64 and "." not in one["name"] for one in pod["spec"]["volumes"])
