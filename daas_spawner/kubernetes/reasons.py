@@ -30,7 +30,8 @@ _NOT_FOR_IT = (
     (r"didn't match Pod's node (affinity|selector)", "no node is of the kind that it asks for"),
     (r"untolerated taint|were unschedulable", "its nodes are out of service"),
 )
-_NO_CLAIM = re.compile(r"persistentvolumeclaim \"?[^ ]+\"? not found|unbound immediate|not bound")
+_NO_CLAIM = re.compile(r"persistentvolumeclaim \"?[^ ]+\"? not found")
+_UNBOUND = "unbound immediate PersistentVolumeClaims"
 _NO_IMAGE = re.compile(
     r"not found|denied|unauthorized|manifest unknown|no such (?!host)|does not exist", re.I
 )
@@ -76,7 +77,8 @@ def failure(
         )
     if pod.waiting in _CANNOT_RUN or pod.waiting == "CreateContainerConfigError":
         return _not_run(pod)
-    if _NO_CLAIM.search(pod.unplaced) or (_mount_failed(events) and waited > MOUNT_SECONDS):
+    unmounted = _UNBOUND in pod.unplaced or _mount_failed(events)
+    if _NO_CLAIM.search(pod.unplaced) or (unmounted and waited > MOUNT_SECONDS):
         return StorageProblem(
             "The cluster cannot mount a volume that the session needs.",
             detail=pod.unplaced or _mount_failed(events),

@@ -231,7 +231,7 @@ FAILURES: dict[str, Failure] = {
     "a claim without a volume": (
         pending(unplaced=f"{NO_NODE}pod has unbound immediate PersistentVolumeClaims."),
         [],
-        1,
+        MOUNT_SECONDS + 1,
         StorageProblem,
         NO_VOLUME,
     ),
