@@ -74,7 +74,8 @@ async def opener(here: KubernetesHere, folder: Path) -> AsyncIterator[Sessions]:
         await watch_of(sessions).looked.wait()
         yield sessions
     finally:
-        await sessions.close()
+        # The pods go with the cluster.
+        await CLUSTER.close(here)
         await JupyterHubHTTPClient.loop_instance().close()
 
 
