@@ -11,13 +11,14 @@ import json
 import logging
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
 import aiohttp
 from kubernetes_asyncio import client, config
 from kubernetes_asyncio.client import ApiException
+from yaml import YAMLError
 
 from daas_model.engines import Engine
 from daas_model.errors import EngineProblem
@@ -90,10 +91,16 @@ class Cluster:
         """
         self.calls += 1
         kwargs.setdefault("_request_timeout", CALL_SECONDS)
+        where = self.engine.namespace
+        return await self.ask(
+            lambda api: getattr(client.CoreV1Api(api), method)(*args, namespace=where, **kwargs)
+        )
+
+    async def ask(self, question: Callable[[client.ApiClient], Awaitable[Any]]) -> Any:
+        """Return the answer to any *question* to the API. Raises as `call` does."""
         try:
-            api = client.CoreV1Api(await self._api())
-            return await getattr(api, method)(*args, namespace=self.engine.namespace, **kwargs)
-        except (*AWAY, config.ConfigException) as error:
+            return await question(await self._api())
+        except (*AWAY, config.ConfigException, YAMLError) as error:
             raise self._unreachable(error) from None
 
     async def plain(self, thing: Any) -> Any:
