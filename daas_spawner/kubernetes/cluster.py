@@ -100,7 +100,7 @@ class Cluster:
         """Return the answer to any *question* to the API. Raises as `call` does."""
         try:
             return await question(await self._api())
-        except (*AWAY, config.ConfigException, YAMLError) as error:
+        except (*AWAY, config.ConfigException) as error:
             raise self._unreachable(error) from None
 
     async def plain(self, thing: Any) -> Any:
@@ -110,12 +110,15 @@ class Cluster:
     async def _api(self) -> client.ApiClient:
         if self._client is None:
             settings = client.Configuration()
-            if self.engine.address:
-                await config.load_kube_config(
-                    self.engine.address, client_configuration=settings, persist_config=False
-                )
-            else:
-                config.load_incluster_config(client_configuration=settings)
+            try:
+                if self.engine.address:
+                    await config.load_kube_config(
+                        self.engine.address, client_configuration=settings, persist_config=False
+                    )
+                else:
+                    config.load_incluster_config(client_configuration=settings)
+            except (AttributeError, KeyError, TypeError, YAMLError):
+                raise config.ConfigException("it is no kubeconfig file") from None
             self._client = client.ApiClient(settings)
         return self._client
 

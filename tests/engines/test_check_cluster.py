@@ -143,8 +143,12 @@ def namespace(cluster: Cluster, restricted: bool) -> Iterator[str]:
     """Make a namespace in which pods can begin."""
     name = f"check-{secrets.token_hex(4)}"  # two runs on one cluster do not meet
     (claim,) = cluster.engine.volumes
-    cluster.apply(*namespace_objects(name, claim, restricted))
+    *places, wanted = namespace_objects(name, claim, restricted)
+    cluster.apply(*places)
     try:
+        # A claim that comes before its volume is ready is looked at again 15 s later.
+        cluster.wait(name, f"pv/{name}", "jsonpath={.status.phase}=Available")
+        cluster.apply(wanted)
         cluster.wait(name, "sa/default", "create")
         cluster.wait(name, f"pvc/{claim}", "jsonpath={.status.phase}=Bound")
         yield name
