@@ -16,9 +16,11 @@ RUN_PACKAGES = python3-venv python3-dev g++ bubblewrap tigervnc-standalone-serve
 	libxcb-randr0 libxcb-render-util0 libxcb-shape0 libxcb-xinerama0 libxcb-xkb1 libxrender1
 TEST_PACKAGES = chromium xdotool slapd ldap-utils libnss-wrapper libpam-wrapper nginx postgresql xmlsec1 \
 	default-jre-headless maven unzip iproute2
-# The engines that sessions can run in, the portal in them, Podman's network, a registry, Debian's image.
+# The engines that sessions can run in, the portal in them, Podman's network, a registry, Debian's image,
+# and what a Kubernetes needs (it is built by `make cluster`) and starts as pods.
 # Podman itself does not ask for catatonit, the program that is the first in each container.
-ENGINE_PACKAGES = docker.io docker-compose podman catatonit netavark docker-registry debootstrap
+ENGINE_PACKAGES = docker.io docker-compose podman catatonit netavark docker-registry debootstrap \
+	containerd runc containernetworking-plugins nftables openssl gcc libc6-dev busybox-static
 
 # Apps that are in images only keep out of the environment that the others share.
 IN_IMAGES_ONLY = $(dir $(shell grep -ls '^image_only: true' images/*/app.yaml))
@@ -28,7 +30,7 @@ IMAGES ?= $(filter-out crystfel hub proxy database,$(notdir $(patsubst %/Dockerf
 SOURCES = $(shell find daas_desktop -name '*.py' -o -path '*/page/*')
 PIP = tools/pip.sh
 
-.PHONY: demo test test-engines bench attack-table images recipe lint packages test-packages engine-packages keycloak keycloak-begins clean
+.PHONY: demo test test-engines cluster bench attack-table images recipe lint packages test-packages engine-packages keycloak keycloak-begins clean
 
 demo: .node/ready .session-env/ready ## serve the demo at http://127.0.0.1:$(PORT)
 	@exec .venv/bin/python -m daas_demo --port $(PORT)
@@ -40,6 +42,9 @@ test: keycloak-begins .node/ready .session-env/ready .satosa/ready keycloak ## r
 test-engines: .node/ready .session-env/ready engine-packages ## the suite of all engines, on each of them
 	@.venv/bin/python -m tests.engines.prepare || $(if $(filter true,$(CI)),exit 1,true)
 	.venv/bin/python -m pytest -m "engines or local" $(if $(filter true,$(CI)),--every-engine)
+
+cluster: .venv/ready engine-packages ## the programs of the tests' Kubernetes, unpacked or built, once
+	@.venv/bin/python -m tests.engines.kubernetes.programs
 
 lint: .venv/ready ## style, types and the direction of imports
 	@.venv/bin/ruff check .

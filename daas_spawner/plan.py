@@ -18,7 +18,7 @@ from daas_model.proposals import Storage
 #: Processes and threads that one session may have; a fork bomb stops here.
 MOST_PROCESSES = 1024
 
-#: Where a session sees its proposals, and the examples of one that has none. Not in the home: a
+#: Where a session sees its proposals, and the examples for all. Not in the home: a
 #: person could put a link in the place of what is mounted over, and some homes let no root in.
 PROPOSALS = PurePosixPath("/proposals")
 EXAMPLES = PurePosixPath("/examples")
@@ -114,13 +114,12 @@ def plan_session(
         Mount(around.apps_folder, APPS, read_only=True),
     ]
     folder = home
-    if len(storage) == 1:
-        folder = PROPOSALS / next(iter(storage))
-    elif storage:
-        folder = PROPOSALS
-    elif around.examples is not None:
+    if around.examples is not None:
+        # In every session, for the link to it is in every session of this person's.
+        mounts.append(Mount(around.examples, EXAMPLES, read_only=True))
         folder = EXAMPLES
-        mounts.append(Mount(around.examples, folder, read_only=True))
+    if storage:
+        folder = PROPOSALS / next(iter(storage)) if len(storage) == 1 else PROPOSALS
     return SessionPlan(
         app=app,
         argv=_argv(app),
@@ -186,8 +185,7 @@ def _environment(
         "LANG": "C.UTF-8",
         "PATH": f"{around.environment_folder}/bin:/usr/local/bin:/usr/bin:/bin",
         # Made in the home by the session's first program: outside, nobody but root could.
-        "DAAS_LINKS": f"Proposals={PROPOSALS}"
-        + (f" Examples={EXAMPLES}" if folder == EXAMPLES else ""),
+        "DAAS_LINKS": f"Proposals={PROPOSALS}" + (f" Examples={EXAMPLES}" * bool(around.examples)),
         "XDG_RUNTIME_DIR": "/tmp/runtime",  # noqa: S108  the session's own /tmp
         # Not in the home: it holds keys, and a home may be that of a proposal's many people.
         "JUPYTER_RUNTIME_DIR": "/tmp/runtime/jupyter",  # noqa: S108

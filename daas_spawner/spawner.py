@@ -51,9 +51,9 @@ class DaasSpawner(Spawner):
     ).tag(config=True)
     examples_folder = Unicode(
         "",
-        help="""Folder with example data for sessions without a proposal; empty for none.
+        help="""Folder with example data, where sessions without a proposal begin; empty for none.
 
-        Mounted read-only at `~/Examples`. Example: `/opt/daas/examples`.
+        Mounted read-only at `/examples`, with a link in the home. Example: `/opt/daas/examples`.
         """,
     ).tag(config=True)
     run_folder = Unicode(

@@ -23,6 +23,7 @@ from yaml import YAMLError
 from daas_model.engines import Engine
 from daas_model.errors import EngineProblem
 from daas_spawner.kubernetes.leftovers import left_over
+from daas_spawner.kubernetes.rendering import STOP_SECONDS
 from daas_spawner.kubernetes.seen import HUB, EventSeen, PodSeen, Raw
 
 CALL_SECONDS = 15.0
@@ -181,7 +182,9 @@ class Cluster:
             for name in left_over(self.pods.values(), kept, self.condemned, now - self._began, now):
                 _log.info("Removing the pod %s, which is left of a session.", name)
                 with contextlib.suppress(ApiException, EngineProblem):
-                    await self.call("delete_namespaced_pod", name)
+                    await self.call(
+                        "delete_namespaced_pod", name, grace_period_seconds=STOP_SECONDS
+                    )
                     self.condemned.discard(name)
 
     async def _follow(

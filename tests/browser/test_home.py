@@ -60,7 +60,7 @@ def test_a_newcomer_opens_pymca_with_example_data(visit: Visit, demo: Demo) -> N
     page.locator("body[data-phase=running]").wait_for()
     session = Inside(demo, "newcomer", "pymca")
     assert "PyMca - [Main Window]" in session.windows()
-    assert session.folder() == "/home/newcomer/Examples"
+    assert session.folder() == "/examples"
 
 
 def test_a_newcomer_opens_jupyterlab_without_a_proposal(visit: Visit) -> None:

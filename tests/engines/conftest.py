@@ -10,8 +10,8 @@ import pytest
 
 from tests.conftest import EVERY_ENGINE
 from tests.engines.daemons import NotHere
-from tests.engines.engine_here import EngineHere
-from tests.engines.engines import ENGINES, EVERY, Kind
+from tests.engines.engines import CLUSTER, ENGINES, EVERY, Here, Kind
+from tests.engines.kubernetes_here import KubernetesHere
 from tests.engines.sessions import Sessions
 from tests.engines.world import World, make_world
 
@@ -24,9 +24,9 @@ class Running:
     def __init__(self, stack: contextlib.ExitStack, must: bool) -> None:
         self._stack = stack
         self._must = must
-        self._started: dict[str, EngineHere | NotHere | None] = {}
+        self._started: dict[str, Here | NotHere] = {}
 
-    def get(self, kind: Kind) -> EngineHere | None:
+    def get(self, kind: Kind) -> Here:
         """Return a running engine; without one the test is skipped, or fails where it must run."""
         if kind.name not in self._started:
             try:
@@ -45,6 +45,14 @@ class Running:
 def engines(request: pytest.FixtureRequest) -> Iterator[Running]:
     with contextlib.ExitStack() as stack:
         yield Running(stack, request.config.getoption(EVERY_ENGINE))
+
+
+@pytest.fixture(scope="session")
+def kubernetes(engines: Running) -> KubernetesHere:
+    """The cluster itself."""
+    here = engines.get(CLUSTER)
+    assert isinstance(here, KubernetesHere)
+    return here
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Programs that tests start in the background, and the certainty that nothing of them is left.
 
-Used by `docker_here`, `podman_here` and `registry_here`.
+Used by `docker_here`, `podman_here`, `registry_here` and `kubernetes_here`.
 """
 
 import contextlib
@@ -47,13 +47,15 @@ class Daemon:
     log: Path
     ready: Callable[[], bool]
     environment: Mapping[str, str] = field(default_factory=dict)
+    #: What it is sent when the tests are killed.
+    at_death: str = "TERM"
     _process: subprocess.Popen[bytes] | None = None
 
     def start(self, seconds: float = 60) -> None:
         """Start it and return once it is ready. Raises `NotHere` with its last words."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                ["setpriv", "--pdeathsig=TERM", "--", *self.argv],
+                ["setpriv", f"--pdeathsig={self.at_death}", "--", *self.argv],
                 # conmon leaves a file where it was started when the memory was not enough.
                 cwd=self.log.parent,
                 env={"PATH": PATH, **self.environment},
@@ -66,7 +68,7 @@ class Daemon:
         while not self.ready():
             if self._process.poll() is not None or time.monotonic() > until:
                 self.stop()
-                raise NotHere(f"{self.argv[0]} did not start: {self.last_words()}")
+                raise NotHere(f"{self.log.stem} did not start: {self.last_words()}")
             time.sleep(0.05)
 
     def stop(self, seconds: float = 30) -> None:
@@ -80,6 +82,12 @@ class Daemon:
             self._process.kill()
             self._process.wait()
         self._process = None
+
+    @property
+    def pid(self) -> int:
+        """The process that `start` has started."""
+        assert self._process is not None
+        return self._process.pid
 
     def last_words(self) -> str:
         """Return the end of its log, for whoever reads a failed test."""

@@ -23,7 +23,8 @@ from daas_spawner.plan import IMAGE_PROGRAMS
 from tests.engines.daemons import NotHere
 from tests.engines.docker_here import docker_here
 from tests.engines.engine_here import EngineHere
-from tests.engines.kubernetes_here import ClusterHere, kubernetes_here
+from tests.engines.kubernetes.images import full
+from tests.engines.kubernetes_here import KubernetesHere, kubernetes_here
 from tests.engines.namespace import MACHINE, NAMESPACE, prepare_sessions
 from tests.engines.podman_here import podman_here
 
@@ -32,7 +33,7 @@ PROBE = f"daas/probe:{daas_model.__version__}"
 
 
 #: What a kind has started; None for this machine's own sandboxes.
-Here = EngineHere | ClusterHere | None
+Here = EngineHere | KubernetesHere | None
 
 
 class Kind:
@@ -114,20 +115,26 @@ class Pods(Kind):
     sealed = False
     settings: ClassVar[dict[str, dict[str, object]]] = {
         "ContainerImages": {"prefix": "docker.io/daas/"},
-        "KubeSpawner": {"image_pull_policy": "Never"},
+        # Tests are many on few processors; what they may use is their limit all the same.
+        "KubeSpawner": {
+            "image_pull_policy": "Never",
+            "cpu_guarantee": 0.05,
+            "mem_guarantee": "64M",
+        },
     }
 
     @contextlib.contextmanager
     def here(self) -> Iterator[Here]:
         """Run a cluster, with a namespace for sessions in it. Raises `NotHere`."""
         with kubernetes_here() as cluster:
-            cluster.load(None, PROBE)
+            if full(PROBE) not in cluster.images.identities():
+                raise NotHere(f"it has no image {PROBE}; `make test-engines` makes it")
             prepare_sessions(cluster)
             yield cluster
 
     def engine(self, here: Here) -> Engine:
         """Return the engine as a facility configures it."""
-        assert isinstance(here, ClusterHere)
+        assert isinstance(here, KubernetesHere)
         return Engine(
             self.name,
             self.name,
@@ -135,14 +142,14 @@ class Pods(Kind):
             str(here.kubeconfig),
             "none",
             namespace=NAMESPACE,
-            hub_url=f"http://{here.host_address}:8082",
+            hub_url=f"http://{here.host}:8082",
             # Our folders are everywhere on this machine: one claim has all of it.
             volumes={MACHINE: PurePosixPath("/")},
         )
 
     def left(self, here: Here, folders: list[Path]) -> list[str]:
         """Return the pods of the sessions with these *folders*."""
-        assert isinstance(here, ClusterHere)
+        assert isinstance(here, KubernetesHere)
         keys = ",".join(folder.name for folder in folders)
         which = f"{SESSION_OF_POD} in ({keys})"
         return here.kubectl("get", "pods", "-n", NAMESPACE, "-l", which, "-o", "name").split()
@@ -153,7 +160,8 @@ class Pods(Kind):
             await cluster.close()
 
 
-ENGINES = (Kind(), Containers(docker_here), Containers(podman_here), Pods())
+CLUSTER = Pods()
+ENGINES = (Kind(), Containers(docker_here), Containers(podman_here), CLUSTER)
 
 
 def each_of(kinds: Iterable[Kind]) -> list[ParameterSet]:
@@ -164,6 +172,7 @@ def each_of(kinds: Iterable[Kind]) -> list[ParameterSet]:
 EVERY = each_of(ENGINES)
 #: Where a session has no network at all.
 SEALED = each_of(kind for kind in ENGINES if kind.sealed)
+PODS = each_of(kind for kind in ENGINES if isinstance(kind, Pods))
 CONTAINERS = each_of(kind for kind in ENGINES if isinstance(kind, Containers))
 #: Each engine with its neighbour in the list.
 PAIRS = [

@@ -2,14 +2,15 @@
 
 import json
 
-from tests.engines.kubernetes_here import ClusterHere
+from daas_spawner.kubernetes.seen import SESSION
+from tests.engines.kubernetes_here import KubernetesHere
 
 NAMESPACE = "sessions"
 #: The claim that has this machine's folders, and so those of every test.
 MACHINE = "machine"
 
 
-def prepare_sessions(cluster: ClusterHere) -> None:
+def prepare_sessions(cluster: KubernetesHere) -> None:
     """Make the namespace that sessions of the suite run in, as the chart makes it."""
     cluster.kubectl("apply", "-f", "-", stdin="\n---\n".join(map(json.dumps, _objects())))
 
@@ -46,6 +47,15 @@ def _objects() -> list[dict[str, object]]:
                 "volumeName": f"{NAMESPACE}-{MACHINE}",
                 "accessModes": modes,
                 "resources": {"requests": size},
+            },
+        },
+        {
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "NetworkPolicy",
+            "metadata": {"name": "sessions", "namespace": NAMESPACE},
+            "spec": {
+                "podSelector": {"matchExpressions": [{"key": SESSION, "operator": "Exists"}]},
+                "policyTypes": ["Ingress", "Egress"],
             },
         },
     ]

@@ -1,8 +1,8 @@
 """Puts the images into the engines of the tests: `make test-engines` runs it before the tests.
 
-They are built by `make images` in Docker Engine and copied to Podman. Kept between runs, so that
-the second time is short. What cannot be done is said, and the tests that need it are skipped,
-or fail where every engine must run.
+They are built by `make images` in Docker Engine and copied to Podman and to the Kubernetes whose
+programs are made here. Kept between runs, so that the second time is short. What cannot be done
+is said, and the tests that need it are skipped, or fail where every engine must run.
 """
 
 import os
@@ -16,6 +16,9 @@ from tests.engines.daemons import PATH, NotHere
 from tests.engines.docker_here import docker_here
 from tests.engines.engine_here import EngineHere
 from tests.engines.engines import PROBE
+from tests.engines.kubernetes import programs
+from tests.engines.kubernetes.images import Images
+from tests.engines.kubernetes_here import images_here
 from tests.engines.podman_here import podman_here
 
 REPOSITORY = Path(__file__).parents[2]
@@ -25,7 +28,7 @@ IMAGES = ("desktop", "pymca")
 #: The portal itself.
 WITHOUT_DATABASE = ("hub", "proxy")
 PORTAL_IMAGES = (*WITHOUT_DATABASE, "database")
-#: What Podman gets of them.
+#: What Podman and the cluster get of them.
 COPIED = (*IMAGES, *WITHOUT_DATABASE)
 #: What Docker may keep of its builds.
 KEPT_OF_BUILDS = "4GB"
@@ -33,12 +36,16 @@ CA = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
 def main() -> int:
-    """Prepare both engines; return 0, or 1 when one could not be."""
+    """Prepare all engines; return 0, or 1 when one could not be."""
     try:
         with docker_here() as docker:
             build(docker)
             with podman_here() as podman:
                 copy(docker, podman)
+            # Last: the first time it can take as long as all else.
+            print(programs.make(), flush=True)
+            with images_here() as cluster:
+                copy_to_cluster(docker, cluster)
     except (NotHere, subprocess.CalledProcessError) as error:
         print(f"The engines could not all be prepared: {error}", flush=True)
         return 1
@@ -61,8 +68,7 @@ def build(docker: EngineHere) -> None:
 def copy(docker: EngineHere, podman: EngineHere) -> None:
     """Copy to Podman what it has not got yet."""
     started = time.monotonic()
-    ours = {PROBE, *(f"daas/{name}:{daas_model.__version__}" for name in COPIED)}
-    missing = sorted(name for name in ours if docker.image_id(name) != podman.image_id(name))
+    missing = [name for name in ours() if docker.image_id(name) != podman.image_id(name)]
     if missing:
         saved = subprocess.Popen(
             ["docker", "save", *missing], env=_of(docker), stdout=subprocess.PIPE
@@ -72,6 +78,19 @@ def copy(docker: EngineHere, podman: EngineHere) -> None:
         saved.wait()
     seconds = time.monotonic() - started
     print(f"{len(missing)} images copied to Podman in {seconds:.0f} s", flush=True)
+
+
+def copy_to_cluster(docker: EngineHere, cluster: Images) -> None:
+    """Copy to the cluster what it has not got yet."""
+    started = time.monotonic()
+    copied = cluster.load(docker, *ours())
+    seconds = time.monotonic() - started
+    print(f"{len(copied)} images copied to the cluster in {seconds:.0f} s", flush=True)
+
+
+def ours() -> list[str]:
+    """Return the names of the images that are copied."""
+    return [PROBE, *(f"daas/{name}:{daas_model.__version__}" for name in COPIED)]
 
 
 def call(engine: EngineHere, *argv: str, stdin: object = None, **environment: str) -> None:

@@ -106,6 +106,11 @@ class Sessions:
         left = [str(folder) for folder in self._folders if folder.exists()]
         return left + self.kind.left(self.here, self._folders)
 
+    @property
+    def keys(self) -> list[str]:
+        """The keys of the sessions, in the order in which they were opened."""
+        return [folder.name for folder in self._folders]
+
     async def close(self) -> None:
         """End every session."""
         for backend in self._opened:

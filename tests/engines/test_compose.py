@@ -186,7 +186,7 @@ def _names(file: Path) -> list[str]:
 def composition(engines: Running, kind: Kind, *files: str) -> Iterator[Composition]:
     """Bring it up, and see at the end that nothing is left."""
     here = engines.get(kind)
-    assert here is not None
+    assert isinstance(here, EngineHere)
     assert shutil.which("docker-compose", path=PATH), "`make engine-packages` installs it"
     for name in PORTAL_IMAGES if "postgresql.yml" in files else WITHOUT_DATABASE:
         image = f"daas/{name}:{daas_model.__version__}"

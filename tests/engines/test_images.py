@@ -22,7 +22,7 @@ UNWANTED = "find / -xdev -type f -perm /6000; command -v pip gcc cc"
 @pytest.fixture(params=WITH_IMAGES)
 def engine(request: pytest.FixtureRequest, engines: Running) -> EngineHere:
     here = engines.get(request.param)
-    assert here is not None
+    assert isinstance(here, EngineHere)
     return here
 
 

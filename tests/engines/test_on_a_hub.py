@@ -44,7 +44,7 @@ class Portal:
 def place(request: pytest.FixtureRequest, engines: Running) -> Iterator[Portal]:
     kind: Kind = request.param
     here = engines.get(kind)
-    assert here is not None
+    assert isinstance(here, EngineHere)
     here.end_containers()  # whatever an earlier test has left; these tests count them
     with short_folder() as folder, registry_here(folder / "registry") as registry:
         registry.put("t/fetched", layers_mib=(1, 2, 3))

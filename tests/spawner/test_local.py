@@ -9,6 +9,8 @@ import gc
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
@@ -22,7 +24,7 @@ from daas_spawner.local.backend import LocalBackend
 from daas_spawner.local.limits import hierarchies
 from daas_spawner.session.processes import Process
 from daas_spawner.session.relay import MOST_CONNECTIONS
-from tests.engines.world import World, make_world
+from tests.engines.world import UIDS, World, make_world
 
 pytestmark = pytest.mark.isolation
 
@@ -194,13 +196,26 @@ async def test_homes_and_data_may_lie_below_a_folder_that_only_root_may_pass(
     """A repository below the administrator's private home."""
     private = short_path / "private"
     private.mkdir(mode=0o700)
-    (short_path / "homes").rename(private / "homes")
-    (short_path / "data").rename(private / "data")
+    for name in ("homes", "data", "examples"):
+        (short_path / name).rename(private / name)
     hidden = World(private)
     url = await backend.start(hidden.plan("pi", "ours", hub=short_path / "hub"))
     tried = "cat ~/Proposals/ours/raw/scan.h5 && touch ~/Proposals/ours/processed/x ~/y"
     answer = await fetch(url, method="POST", data=tried.encode())
     assert (await answer.text()).startswith("0\nraw of ours")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="another's home needs root")
+def test_a_home_that_lets_everybody_in_but_root_can_be_used(world: World) -> None:
+    """A file server that does not trust root: here a root that may not pass over permissions."""
+    look = "from daas_spawner.session.home import check_home as c; import sys; "
+    look += f"c(sys.argv[1], {{'uid': {UIDS['pi']}, 'gid': {UIDS['pi']}}})"
+    squashed = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"]
+    argv = [*squashed, "--", sys.executable, "-c", look]
+    for person, usable in (("pi", True), ("coproposer", False)):
+        home = str(world.top / "homes" / person)
+        done = subprocess.run([*argv, home], check=False, capture_output=True)
+        assert (done.returncode == 0) == usable, done.stderr
 
 
 def make_home_missing(home: Path) -> None:
