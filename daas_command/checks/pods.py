@@ -52,7 +52,7 @@ _NAME = "daas-check"
 _PYTHON = "/usr/bin/python3"
 #: What a trial's order calls what only the cluster knows: https://kubernetes.io/docs/tasks/
 #: inject-data-application/define-environment-variable-container/ has the grammar.
-API_ADDRESS, NODE_ADDRESS = "$(KUBERNETES_SERVICE_HOST)", "$(DAAS_NODE)"
+API_ADDRESS, NODE_ADDRESS = "$(KUBERNETES_SERVICE_HOST)", "$(NODE_ADDRESS)"
 
 
 @dataclass(slots=True)
@@ -199,7 +199,7 @@ def as_trial(manifest: Manifest, do: str, order: dict[str, object]) -> Manifest:
     source = Path(inside.__file__).read_text("utf-8")
     container["command"] = [_PYTHON, "-c", source, json.dumps({"do": do, **order})]
     container["args"] = []
-    node = {"name": "DAAS_NODE", "valueFrom": {"fieldRef": {"fieldPath": "status.hostIP"}}}
+    node = {"name": "NODE_ADDRESS", "valueFrom": {"fieldRef": {"fieldPath": "status.hostIP"}}}
     container["env"] = [*(container.get("env") or ()), node]
     return pod
 

@@ -250,7 +250,7 @@ def test_a_trial_is_a_sessions_pod_but_for_its_program() -> None:
     other, session = pod["spec"]["containers"]
     assert other == POD["spec"]["containers"][0]
     *_, source, order = session["command"]
-    assert json.loads(order) == {"do": "connect", "targets": [["$(DAAS_NODE)", 22]]}
+    assert json.loads(order) == {"do": "connect", "targets": [["$(NODE_ADDRESS)", 22]]}
     assert "$(" not in source
     assert "$$" not in source
     assert session["securityContext"] == {"privileged": False}
@@ -314,6 +314,12 @@ async def test_a_kubeconfig_that_is_none_is_a_sentence(daas: Checked, text: str)
     offer(daas, text)
     told = await daas("engine", code=1)
     assert "the kubeconfig file at 'address'" in line_of(told, "answers: ")
+
+
+async def test_a_hub_outside_of_its_cluster_needs_a_kubeconfig(daas: Checked) -> None:  # noqa: F811
+    offer(daas, KUBECONFIG % 1)
+    daas.spoil("c.Facility.engines_offered['cluster']['address'] = ''")
+    assert "the service account" in line_of(await daas("engine", code=1), "answers: ")
 
 
 async def test_a_cluster_that_says_nothing_holds_up_nobody(

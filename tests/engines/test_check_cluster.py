@@ -13,16 +13,17 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from daas_command import check_parts
 from daas_command.checks.cluster_rights import needed
 from daas_command.checks.trial import LABEL
 from daas_model.engines import Engine
 from tests.command.checking import run
 from tests.engines.conftest import Running
-from tests.engines.engines import ENGINES, Pods
+from tests.engines.engines import CLUSTER
+from tests.engines.kubernetes_here import KubernetesHere
 from tests.engines.world import APPS_FOLDER
 
 pytestmark = pytest.mark.engines
-(KIND,) = (kind for kind in ENGINES if isinstance(kind, Pods))
 CONFIG = """
 c = get_config()
 c.DaasAuthenticator.people_database = "sqlite:///{folder}/people.sqlite"
@@ -38,12 +39,12 @@ c.KubeSpawner.image_pull_policy = "Never"
 class Cluster:
     """The cluster, and its engine with something that listens as a hub does."""
 
-    here: Any
+    here: KubernetesHere
     engine: Engine
 
     def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
         """Call kubectl as the cluster's administrator."""
-        return str(self.here.kubectl(*arguments, stdin=stdin))
+        return self.here.kubectl(*arguments, stdin=stdin)
 
     def apply(self, *objects: dict[str, Any]) -> None:
         """Make *objects*, or change them."""
@@ -91,8 +92,9 @@ class Checked:
 
 @pytest.fixture(scope="module")
 def cluster(engines: Running) -> Iterator[Cluster]:
-    here = engines.get(KIND)
-    engine = KIND.engine(here)
+    here = engines.get(CLUSTER)
+    assert isinstance(here, KubernetesHere)
+    engine = CLUSTER.engine(here)
     with socket.create_server(("0.0.0.0", 0)) as server:  # pods come from outside
         url = f"http://{urlsplit(engine.hub_url).hostname}:{server.getsockname()[1]}"
         yield Cluster(here, replace(engine, hub_url=url))
@@ -286,3 +288,13 @@ async def test_a_volume_without_its_claim_is_named(checked: Checked, closed: str
     told = await checked(closed, 1, volumes={"none": folder})
     assert "wrong    claim none: is not there" in told
     assert "wrong    trial: The cluster cannot mount a volume" in told
+
+
+async def test_a_check_that_is_cut_off_leaves_no_pod(
+    checked: Checked, closed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While its pod waits for the network to be closed."""
+    monkeypatch.setattr(check_parts, "CLUSTER_SECONDS", 3.0)
+    told = await checked(closed, 1)
+    assert "Pod Security" in told
+    assert "wrong    time: the next check did not end within 3 s" in told
