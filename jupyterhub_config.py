@@ -12,6 +12,7 @@ import daas_authenticator
 import daas_portal
 import daas_spawner
 from daas_model.hosting import Hosting
+from daas_model.meeting import Meeting
 
 c = get_config()
 
@@ -24,6 +25,12 @@ hosting = Hosting.parse(
     public_url=os.environ.get("DAAS_PUBLIC_URL", ""),
     sessions_url=os.environ.get("DAAS_SESSIONS_URL", ""),
     listen_url=os.environ.get("DAAS_URL", "http://127.0.0.1:8000/"),
+)
+meeting = Meeting.parse(
+    hub_bind=os.environ.get("DAAS_HUB_BIND", ""),
+    hub_connect=os.environ.get("DAAS_HUB_CONNECT", ""),
+    proxy_api=os.environ.get("DAAS_PROXY_API", ""),
+    portal_connect=os.environ.get("DAAS_PORTAL_CONNECT", ""),
 )
 
 c.JupyterHub.bind_url = hosting.listen_url
@@ -41,8 +48,8 @@ c.Facility.apps_folder = os.environ.get("DAAS_APPS", str(here / "images"))
 c.DaasSpawner.session_environment = os.environ.get("DAAS_ENVIRONMENT", str(here / ".session-env"))
 
 daas_authenticator.configure(c, hosting, state_folder=state)
-daas_spawner.configure(c, hosting, run_folder=run, state_folder=state)
-daas_portal.configure(c, hosting, config_file=Path(__file__))
+daas_spawner.configure(c, hosting, meeting, run_folder=run, state_folder=state)
+daas_portal.configure(c, hosting, meeting, config_file=Path(__file__))
 
 if "DAAS_SETTINGS" in os.environ:
     load_subconfig(os.environ["DAAS_SETTINGS"])

@@ -33,7 +33,7 @@ def load(file: Path) -> Config:
         raise BadRequest(
             f"There is no configuration at {file}.", "Name it: daas --config FILE …"
         ) from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         # It is a program: whatever it raises is what its writer must know.
         raise BadRequest(
             f"{file} cannot be read: {type(error).__name__}: {str(error).rstrip('.')}.",

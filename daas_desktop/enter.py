@@ -43,6 +43,9 @@ def _begin_alone(argv: list[str]) -> int:
     most = int(os.environ["DAAS_MOST_PROCESSES"])
     try:
         # The cluster's own limit is its administrators'; this one is the person's on the node.
+        hard = resource.getrlimit(resource.RLIMIT_NPROC)[1]
+        if hard != resource.RLIM_INFINITY:
+            most = min(most, hard)  # only root may set more
         resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
         _listen(int(os.environ["DAAS_LISTEN"]))
     except OSError as error:

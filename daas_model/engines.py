@@ -1,5 +1,6 @@
 """Where sessions run: this machine, a container engine, or a cluster. Parsed here, once."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -68,7 +69,7 @@ class Engine:
             raise Malformed(f"'address' of engine '{self.name}' must be a file, /…, or not be set")
         if not self.namespace:
             raise Malformed(f"'namespace' of engine '{self.name}' must be set")
-        if not self.hub_url.startswith(("http://", "https://")):
+        if not re.match(r"https?://[^/]", self.hub_url):
             raise Malformed(f"'hub_url' of engine '{self.name}' must be an address, http://…")
 
 

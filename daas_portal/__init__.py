@@ -12,10 +12,11 @@ from typing import Any
 
 from daas_model.hosting import PORTAL as NAME
 from daas_model.hosting import Hosting
+from daas_model.meeting import Meeting
 from daas_portal.lifetime import mark
 
 
-def configure(c: Any, hosting: Hosting, *, config_file: Path) -> None:
+def configure(c: Any, hosting: Hosting, meeting: Meeting, *, config_file: Path) -> None:
     """Add the portal to the hub's services. *c* is the traitlets configuration.
 
     The portal reads the same *config_file* as the hub, so that both know one catalogue.
@@ -23,7 +24,7 @@ def configure(c: Any, hosting: Hosting, *, config_file: Path) -> None:
     c.JupyterHub.services = [
         {
             "name": NAME,
-            "url": f"http://127.0.0.1:{free_port()}",
+            "url": meeting.portal_connect or f"http://127.0.0.1:{free_port()}",
             "command": [sys.executable, "-m", "daas_portal", f"--config={config_file}"],
             "oauth_no_confirm": True,
             "oauth_client_allowed_scopes": [

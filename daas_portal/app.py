@@ -168,7 +168,9 @@ class PortalApp(Application):
         )
         server = HTTPServer(application, xheaders=True)
         address = urlparse(os.environ["JUPYTERHUB_SERVICE_URL"])
-        server.listen(address.port or 80, address.hostname or "127.0.0.1")
+        # A name by which a proxy elsewhere finds it is not one of this machine.
+        host = "" if os.environ.get("DAAS_PORTAL_CONNECT") else address.hostname or "127.0.0.1"
+        server.listen(address.port or 80, host)
         # The hub looks at its engines from now on, so that the first page knows what is away.
         asking = asyncio.ensure_future(application.settings["portal"].hub.states(""))
         await until_ended()

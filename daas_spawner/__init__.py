@@ -10,12 +10,15 @@ from typing import Any
 from urllib.parse import quote
 
 from daas_model.hosting import Hosting
+from daas_model.meeting import Meeting
 
 
-def configure(c: Any, hosting: Hosting, *, run_folder: Path, state_folder: Path) -> None:
+def configure(
+    c: Any, hosting: Hosting, meeting: Meeting, *, run_folder: Path, state_folder: Path
+) -> None:
     """Set the hub up for our sessions. *c* is the traitlets configuration.
 
-    *hosting* says on which hosts they live.
+    *hosting* says on which hosts they live, *meeting* where the hub finds its proxy.
     *run_folder* holds sockets (short path, lower case), *state_folder* what must survive.
     """
     from daas_spawner.one_door import roles  # noqa: PLC0415  only the hub needs the hub's code
@@ -33,6 +36,15 @@ def configure(c: Any, hosting: Hosting, *, run_folder: Path, state_folder: Path)
     c.DaasSpawner.portal_url = hosting.portal_url
     c.DaasSpawner.run_folder = str(run_folder)
     c.DaasSpawner.log_folder = str(state_folder / "session-logs")
+    if meeting.by_network:
+        c.JupyterHub.hub_bind_url = meeting.hub_bind
+        c.JupyterHub.hub_connect_url = meeting.hub_connect
+        c.ConfigurableHTTPProxy.api_url = meeting.proxy_api
+    else:
+        _meet_at_sockets(c, run_folder)
+
+
+def _meet_at_sockets(c: Any, run_folder: Path) -> None:
     # Sessions reach this socket through a relay each; nobody else but proxy and portal does.
     (run_folder / "hub").mkdir(parents=True, exist_ok=True, mode=0o700)
     hub = f"http+unix://{quote(str(run_folder / 'hub' / 'hub.sock'), safe='')}"

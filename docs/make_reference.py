@@ -13,32 +13,9 @@ from typing import Any
 from traitlets import Bool, Dict, Enum, Float, Integer, List, Set, TraitType, Unicode
 from traitlets.config import Configurable
 
-from daas_authenticator.accounts.claims import ClaimAccounts
-from daas_authenticator.accounts.ldap import LdapAccounts
-from daas_authenticator.accounts.proposals import ProposalAccounts
-from daas_authenticator.authenticator import DaasAuthenticator
-from daas_catalogue.facility import Facility
-from daas_catalogue.files import FilesCatalogue
-from daas_catalogue.layout import StorageLayout
-from daas_portal.app import PortalApp
-from daas_spawner.containers.images import ContainerImages
-from daas_spawner.spawner import DaasSpawner
+from daas_command.known import OURS
 
 PAGE = Path(__file__).parent / "reference" / "configuration.md"
-
-#: In the order in which a facility sets them.
-CONFIGURED: tuple[type[Configurable], ...] = (
-    DaasAuthenticator,
-    LdapAccounts,
-    ClaimAccounts,
-    ProposalAccounts,
-    Facility,
-    FilesCatalogue,
-    StorageLayout,
-    DaasSpawner,
-    ContainerImages,
-    PortalApp,
-)
 
 HEAD = """\
 # Settings
@@ -91,7 +68,7 @@ def changed_defaults(configured: type[Configurable]) -> dict[str, object]:
 
 def page() -> str:
     """Return the whole page."""
-    return "\n".join([HEAD, *(_section(configured) for configured in CONFIGURED)])
+    return "\n".join([HEAD, *(_section(configured) for configured in OURS)])
 
 
 def _section(configured: type[Configurable]) -> str:

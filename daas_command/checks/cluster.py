@@ -81,7 +81,9 @@ def said_of_itself(version: Any) -> Finding:
 async def _volumes(cluster: Cluster, facility: Facility, config: Config) -> Findings:
     volumes = cluster.engine.volumes
     homes = config.DaasAuthenticator.get("home_roots", ["/home"])
-    yield folders([PurePosixPath(str(one)) for one in (*homes, *facility.layout.roots)], volumes)
+    examples = [one for one in [config.DaasSpawner.get("examples_folder")] if one]
+    roots = (*homes, *facility.layout.roots, *examples)
+    yield folders([PurePosixPath(str(one)) for one in roots], volumes)
     for name in volumes:
         try:
             found = await cluster.call("read_namespaced_persistent_volume_claim", name)
@@ -92,7 +94,7 @@ async def _volumes(cluster: Cluster, facility: Facility, config: Config) -> Find
 
 
 def folders(roots: Sequence[PurePosixPath], volumes: Mapping[str, PurePosixPath]) -> Finding:
-    """Say whether homes and data can be in the engine's *volumes*."""
+    """Say whether homes, data and examples can be in the engine's *volumes*."""
     what = "volumes"
     without = [
         str(root)

@@ -10,7 +10,8 @@ from kubernetes_asyncio import client
 from daas_command.checks.finding import Finding, ok, warning, wrong
 from daas_spawner.kubernetes.cluster import CALL_SECONDS, Cluster
 
-_ROLE = "Give it the Role of helm/daas-hub in that namespace, and make the namespace if it is not."
+HOW_TO = "docs/how-to/run-sessions-in-a-cluster.md"
+_ROLE = f"Give its account the role of {HOW_TO}; and make the namespace if it is not there."
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ def rights(allowed: Mapping[Right, bool], namespace: str) -> Iterator[Finding]:
         if any(allowed[right] for right in some)
     ]
     if spare:
-        mend = "Take it away: whoever takes the hub over has it, too. helm/daas-hub gives none."
+        mend = f"Take it away: whoever takes the hub over has it, too. See {HOW_TO}."
         yield warning("more rights", f"the hub may also {', '.join(spare)}", mend)
     else:
         said = "no secrets, no commands in pods, no other namespace, no roles of the cluster"

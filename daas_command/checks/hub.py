@@ -11,28 +11,15 @@ from jupyterhub.app import JupyterHub
 from jupyterhub.crypto import CryptKeeper, EncryptionUnavailable
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
-from traitlets.config import Config, Configurable
+from traitlets.config import Config
 
 from daas_authenticator.authenticator import DaasAuthenticator
 from daas_authenticator.discovery import is_safe_url
-from daas_catalogue.facility import Facility
-from daas_catalogue.files import FilesCatalogue
-from daas_catalogue.layout import StorageLayout
 from daas_command.checks.finding import Finding, Findings, aside, ok, refused, warning, wrong
+from daas_command.known import OURS
 from daas_model.errors import PeopleUnavailable
 from daas_model.hosting import ONE_ADDRESS
-from daas_portal.app import PortalApp
-from daas_spawner.spawner import DaasSpawner
 
-_OURS: tuple[type[Configurable], ...] = (
-    DaasAuthenticator,
-    DaasSpawner,
-    Facility,
-    FilesCatalogue,
-    PortalApp,
-    StorageLayout,
-    JupyterHub,
-)
 _VERSIONS = {
     "none": "it has no tables yet; the hub makes them",
     "older": "it is of an older version; the hub brings it up to date when it starts",
@@ -54,7 +41,7 @@ async def hub_findings(config: Config, app: JupyterHub, hub: DaasAuthenticator) 
 def typing_errors(config: Config) -> list[Finding]:
     """Return a finding for each setting of ours that does not exist: the hub would ignore it."""
     found = []
-    for owner in _OURS:
+    for owner in (*OURS, JupyterHub):
         known = owner.class_trait_names(config=True)
         for name in config.get(owner.__name__, {}):
             if name not in known:

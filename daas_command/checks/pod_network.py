@@ -15,6 +15,7 @@ from kubernetes_asyncio import client
 from kubernetes_asyncio.client import ApiException
 
 from daas_command.checks import host
+from daas_command.checks.cluster_rights import HOW_TO
 from daas_command.checks.finding import Finding, Findings, aside, ok, warning, wrong
 from daas_command.checks.inside import is_known, name_servers
 from daas_command.checks.network import (
@@ -40,8 +41,8 @@ NODE = "its node"
 KNOWN_NAME = "kubernetes.default.svc.cluster.local"
 _MOST_SERVERS = 3
 CLOSE = (
-    "Close sessions (label daas.session) by a NetworkPolicy, as helm/daas-hub does, and have a "
-    "network plug-in that enforces it."
+    "Close sessions (label daas.session) by a NetworkPolicy, and have a network plug-in that "
+    f"enforces it; see {HOW_TO}."
 )
 ALLOW = "Let sessions (label daas.session) out to it by a NetworkPolicy."
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from jupyterhub.httpclient import fetch
 from kubernetes_asyncio.client import ApiException
 
 from daas_model.errors import DaasError, EngineProblem
@@ -118,8 +117,7 @@ class PodBackend:
 
     async def _answers(self, address: str) -> None:
         """Return once the session's server answers. Raises `DaasError` if it does not."""
-        url = f"http://{_host(address)}:{PORT}{self._place.base_url}api"
-        asking = asyncio.ensure_future(_first_answer(address, url))
+        asking = asyncio.ensure_future(_first_answer(address, f"{self._place.base_url}api"))
         until = time.monotonic() + READY_SECONDS
         try:
             while not asking.done() and not self._life.over and time.monotonic() < until:
@@ -202,15 +200,22 @@ class PodBackend:
             self._life.find(name, uid)
 
 
-async def _first_answer(address: str, url: str) -> int:
-    """Return the status of the session's first answer, however long it takes to have a door."""
+async def _first_answer(address: str, path: str) -> int:
+    """Return the status of the session's first answer, however long it takes to have a door.
+
+    On a connection of its own: a client that keeps connections may have one to an earlier pod with
+    the same address.
+    """
+    asked = f"GET {path} HTTP/1.0\r\nHost: {_host(address)}:{PORT}\r\n\r\n".encode()
     while True:
-        with contextlib.suppress(OSError, TimeoutError):
+        with contextlib.suppress(OSError, TimeoutError, IndexError, ValueError):
             async with asyncio.timeout(CONNECT_SECONDS):
-                _, writer = await asyncio.open_connection(address, PORT)
-            writer.close()
-            answer = await fetch(url, raise_for_status=False, allow_redirects=False)
-            return int(answer.status)
+                reader, writer = await asyncio.open_connection(address, PORT)
+            try:
+                writer.write(asked)
+                return int((await reader.readline()).split()[1])
+            finally:
+                writer.close()
         await asyncio.sleep(DOOR_SECONDS)
 
 

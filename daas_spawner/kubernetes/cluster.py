@@ -92,10 +92,8 @@ class Cluster:
         """
         self.calls += 1
         kwargs.setdefault("_request_timeout", CALL_SECONDS)
-        where = self.engine.namespace
-        return await self.ask(
-            lambda api: getattr(client.CoreV1Api(api), method)(*args, namespace=where, **kwargs)
-        )
+        kwargs["namespace"] = self.engine.namespace
+        return await self.ask(lambda api: getattr(client.CoreV1Api(api), method)(*args, **kwargs))
 
     async def ask(self, question: Callable[[client.ApiClient], Awaitable[Any]]) -> Any:
         """Return the answer to any *question* to the API. Raises as `call` does."""

@@ -24,21 +24,25 @@ _LACKS = (
     (r"Insufficient memory", "no node has enough free memory"),
     (r"Insufficient cpu", "no node has enough free processors"),
     (r"Too many pods", "the nodes run as many sessions as they may"),
+)
+#: What it says of the other nodes, too: the first counts where nothing is lacking.
+_NOT_FOR_IT = (
     (r"didn't match Pod's node (affinity|selector)", "no node is of the kind that it asks for"),
     (r"untolerated taint|were unschedulable", "its nodes are out of service"),
 )
-_NO_CLAIM = re.compile(r"persistentvolumeclaim \"?[^ ]+\"? not found|unbound immediate|not bound")
+_NO_CLAIM = re.compile(r"persistentvolumeclaim \"?[^ ]+\"? not found")
+_UNBOUND = "unbound immediate PersistentVolumeClaims"
 _NO_IMAGE = re.compile(
-    r"not found|denied|unauthorized|manifest unknown|no such|does not exist", re.I
+    r"not found|denied|unauthorized|manifest unknown|no such (?!host)|does not exist", re.I
 )
+#: It, and not others, has filled its node's disk.
+_TOO_MUCH = re.compile(r"exceeds the (total )?limit|exceeded its local ephemeral storage limit")
 _OF_MOUNTS = frozenset({"FailedMount", "FailedAttachVolume", "Pulling", "Pulled", "Created"})
 _IMAGE_WORDS = frozenset({"ErrImagePull", "ImagePullBackOff", "RegistryUnavailable"})
 _IMAGE_NEVER = frozenset({"ErrImageNeverPull", "InvalidImageName", "ImageInspectError"})
 _CANNOT_RUN = frozenset({"CreateContainerError", "RunContainerError", "StartError"})
-_TAKEN_OUT = (
-    "Its machine in the cluster was taken out of service.",
-    frozenset({"EvictionByEvictionAPI", "DeletionByTaintManager", "TerminationByKubelet"}),
-)
+_TAKEN_OUT = frozenset({"EvictionByEvictionAPI", "DeletionByTaintManager", "TerminationByKubelet"})
+_DISPLACED = "PreemptionByScheduler"
 
 
 def waits_for(pod: PodSeen, events: Sequence[EventSeen], title: str, now: float) -> str:
@@ -73,7 +77,8 @@ def failure(
         )
     if pod.waiting in _CANNOT_RUN or pod.waiting == "CreateContainerConfigError":
         return _not_run(pod)
-    if _NO_CLAIM.search(pod.unplaced) or (_mount_failed(events) and waited > MOUNT_SECONDS):
+    unmounted = _UNBOUND in pod.unplaced or _mount_failed(events)
+    if _NO_CLAIM.search(pod.unplaced) or (unmounted and waited > MOUNT_SECONDS):
         return StorageProblem(
             "The cluster cannot mount a volume that the session needs.",
             detail=pod.unplaced or _mount_failed(events),
@@ -110,25 +115,30 @@ def ending(pod: PodSeen) -> str:
     # What was killed must be the session's own program, not one that it ran.
     if pod.exit_reason == "OOMKilled" and pod.exit_code == KILLED:
         return OUT_OF_MEMORY
-    sentence, reasons = _TAKEN_OUT
-    if pod.disrupted in reasons or pod.failed in ("NodeShutdown", "NodeLost", "Terminated"):
-        return sentence
-    if pod.disrupted == "PreemptionByScheduler":
-        return "The cluster needed its place for something more urgent."
     if pod.failed == "Evicted":
+        if _TOO_MUCH.search(pod.failed_words):
+            return "It wrote more to its temporary folders than it may."
         return "Its machine in the cluster had no disk space or memory left."
+    if pod.disrupted in _TAKEN_OUT or pod.failed in ("NodeShutdown", "NodeLost", "Terminated"):
+        return "Its machine in the cluster was taken out of service."
+    if pod.disrupted == _DISPLACED:
+        return "The cluster needed its place for something more urgent."
     return ""
 
 
 def notice(pod: PodSeen, title: str, clock: str) -> str:
     """Return what the person reads while *pod* is being ended until *clock*, a time of day."""
-    out = pod.disrupted in _TAKEN_OUT[1]
-    why = "its machine is taken out of service" if out else "an administrator ends it"
+    why = "an administrator ends it"
+    if pod.disrupted in _TAKEN_OUT:
+        why = "its machine is taken out of service"
+    if pod.disrupted == _DISPLACED:
+        why = "the cluster needs its place for something more urgent"
     return f"{title} ends at {clock}: {why}. Save your work, then open it again."
 
 
 def _lack(words: str) -> str:
     found = [meaning for said, meaning in _LACKS if re.search(said, words)]
+    found = found or [meaning for said, meaning in _NOT_FOR_IT if re.search(said, words)][:1]
     return " and ".join(found) or "no node can take it"
 
 

@@ -30,6 +30,8 @@ END_SECONDS = 10
 #: Annotations that the pod sees as files, each with where. Their size is limited by the cluster.
 FILES = "daas.hub/file-"
 MOST_FILE_BYTES = 64 * 1024
+#: What loosens a container where its own settings say nothing, as ours do.
+_APPARMOR = "container.apparmor.security.beta.kubernetes.io/"
 #: The frame that proposals are mounted into, made of the same volume: nothing can be written there.
 FRAME = "frame"
 
@@ -69,9 +71,13 @@ def shut_in(made: Manifest, plan: SessionPlan, place: PodPlace) -> Manifest:
     metadata.setdefault("labels", {}).update(
         {HUB: place.hub, SESSION: place.key, NETWORK: place.network}
     )
-    metadata.setdefault("annotations", {}).update(
-        {f"{FILES}{name}": text for name, (_, text) in files.items()}
-    )
+    said = metadata.get("annotations") or {}
+    metadata["annotations"] = {
+        **{name: text for name, text in said.items() if not name.startswith(_APPARMOR)},
+        **{f"{FILES}{name}": text for name, (_, text) in files.items()},
+    }
+    known = [{"ip": place.hub_address, "hostnames": [place.hub_name]}] if place.hub_address else []
+    spec["hostAliases"] = [*known, *(spec.get("hostAliases") or ())]
     spec.update(_confined_pod(plan, place))
     spec["nodeSelector"] = {**(spec.get("nodeSelector") or {}), **plan.limits.node_labels}
     volumes, mounts = _volumes(plan, place, files)
@@ -97,7 +103,6 @@ def _notice(seconds: int) -> Manifest:
 def _confined_pod(plan: SessionPlan, place: PodPlace) -> Manifest:
     """What of the pod no configuration of the stock spawner may loosen."""
     account = plan.account
-    known = [{"ip": place.hub_address, "hostnames": [place.hub_name]}] if place.hub_address else []
     sealed = {"dnsPolicy": "None", "dnsConfig": {"nameservers": ["127.0.0.1"]}}
     return {
         "automountServiceAccountToken": False,
@@ -106,7 +111,6 @@ def _confined_pod(plan: SessionPlan, place: PodPlace) -> Manifest:
         "hostNetwork": False,
         "hostPID": False,
         "hostname": _hostname(place.session),
-        "hostAliases": known,
         "restartPolicy": "Never",  # one that has ended has ended
         "securityContext": {
             "runAsNonRoot": True,
@@ -128,9 +132,12 @@ def _confined(plan: SessionPlan, resources: Manifest) -> Manifest:
     most = {"cpu": f"{round(limits.cpus * 1000)}m", "memory": str(limits.memory_bytes)}
     gpus = {GPU: str(limits.gpus)} if limits.gpus else {}
     return {
-        "args": list(plan.argv),
+        "args": [_verbatim(word) for word in plan.argv],
         "command": None,  # the image's own first program
-        "livenessProbe": None,  # an image that is slow is not one that has ended
+        # An image that is slow is not one that has ended.
+        "livenessProbe": None,
+        "startupProbe": None,
+        "ports": [{"name": "session", "containerPort": PORT}],  # none of the node's
         "resources": {
             **resources,
             "limits": {**(resources.get("limits") or {}), **most, **gpus},
@@ -150,12 +157,18 @@ def _confined(plan: SessionPlan, resources: Manifest) -> Manifest:
 
 def variables(plan: SessionPlan) -> dict[str, str]:
     """Return the session's environment, with what its first program does before the app's."""
-    return {
+    own = {
         **plan.environment,
         "DAAS_FOLDER": str(plan.folder),
         "DAAS_LISTEN": str(PORT),
         "DAAS_MOST_PROCESSES": str(plan.limits.processes),
     }
+    return {name: _verbatim(value) for name, value in own.items()}
+
+
+def _verbatim(text: str) -> str:
+    """Return *text* so that the cluster leaves it as it is: it puts variables for `$(NAME)`."""
+    return text.replace("$", "$$")
 
 
 def _files(plan: SessionPlan, place: PodPlace) -> Mapping[str, tuple[PurePosixPath, str]]:
@@ -176,13 +189,14 @@ def _volumes(
 ) -> tuple[list[Manifest], list[Manifest]]:
     """Return the volumes, and what of them is mounted where."""
     placed = [(mount, _found(mount, place.volumes)) for mount in plan.mounts]
+    # By number: a claim's name may be longer than a volume's, and have dots.
     claims = sorted({found.claim for _, found in placed if found})
+    names = {claim: f"claim-{number}" for number, claim in enumerate(claims)}
     mounts = [_mount("session", PROPOSALS, FRAME)]
     for mount, found in placed:
         if found:
-            mounts.append(
-                _mount(f"claim-{found.claim}", mount.target, found.folder, mount.read_only)
-            )
+            name = names[found.claim]
+            mounts.append(_mount(name, mount.target, found.folder, mount.read_only))
     given = {mount.target for mount, found in placed if found}
     for name, (target, _) in files.items():
         if not given & set(target.parents):
@@ -192,10 +206,7 @@ def _volumes(
     own = _own(plan, place)
     return (
         [
-            *(
-                {"name": f"claim-{one}", "persistentVolumeClaim": {"claimName": one}}
-                for one in claims
-            ),
+            *(_claim(name, claim) for claim, name in names.items()),
             {"name": "session", "downwardAPI": {"defaultMode": 0o444, "items": items}},
             *({"name": name, "emptyDir": settings} for name, (_, settings) in own.items()),
         ],
@@ -203,8 +214,8 @@ def _volumes(
     )
 
 
-def _claim(name: str) -> Manifest:
-    return {"name": f"claim-{name}", "persistentVolumeClaim": {"claimName": name}}
+def _claim(name: str, claim: str) -> Manifest:
+    return {"name": name, "persistentVolumeClaim": {"claimName": claim}}
 
 
 def _own(plan: SessionPlan, place: PodPlace) -> Mapping[str, tuple[str, Manifest]]:

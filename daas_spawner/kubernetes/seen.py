@@ -23,7 +23,8 @@ class PodSeen:
 
     *waiting* is why its container does not run yet and *exit_code* how it ended (None while it
     has not), each with the cluster's own words. *unplaced* is why no node takes it, *disrupted*
-    why the cluster itself ends it. *ends_at* is when a pod that is being ended will be killed.
+    why the cluster itself ends it, *failed* how the whole pod did. *ends_at* is when a pod that is
+    being ended will be killed.
     """
 
     name: str
@@ -40,6 +41,7 @@ class PodSeen:
     unplaced: str = ""
     disrupted: str = ""
     failed: str = ""
+    failed_words: str = ""
     ends_at: float = 0
 
     @property
@@ -56,6 +58,7 @@ class PodSeen:
         waiting = container.get("waiting") or {}
         terminated = container.get("terminated") or {}
         placed = conditions.get("PodScheduled", {})
+        disrupted = conditions.get("DisruptionTarget", {})
         return cls(
             name=metadata["name"],
             uid=metadata["uid"],
@@ -68,9 +71,11 @@ class PodSeen:
             waiting_words=waiting.get("message") or "",
             exit_code=terminated.get("exitCode"),
             exit_reason=terminated.get("reason") or "",
-            unplaced=placed.get("message", "") if placed.get("status") == "False" else "",
-            disrupted=conditions.get("DisruptionTarget", {}).get("reason", ""),
+            unplaced=(placed.get("message") or "") if placed.get("status") == "False" else "",
+            # False: the cluster wanted its place, and has thought better of it.
+            disrupted=(disrupted.get("reason") or "") if disrupted.get("status") == "True" else "",
             failed=status.get("reason") or "",
+            failed_words=status.get("message") or "",
             ends_at=_seconds(metadata.get("deletionTimestamp")),
         )
 

@@ -80,6 +80,43 @@ def test_a_wrong_machine_in_the_configuration_stops_the_start(images: Path) -> N
         Facility(apps_folder=str(images), config=config)
 
 
+ENGINES = {
+    "here": {"title": "here", "kind": "local"},
+    "boxes": {"title": "boxes", "kind": "docker", "address": "unix:///run/docker.sock"},
+    "cluster": {
+        "title": "cluster",
+        "kind": "kubernetes",
+        "namespace": "sessions",
+        "hub_url": "http://hub:8082",
+        "volumes": {"all": "/"},
+    },
+}
+
+
+def with_machine(**entries: object) -> Facility:
+    machines = {"gpu": {"title": "GPU", "cpus": 8, "memory_gib": 64, **entries}}
+    settings = {"engines_offered": ENGINES, "machines_offered": machines}
+    return Facility(apps_folder=str(IMAGES), config=Config({"Facility": settings}))
+
+
+@pytest.mark.parametrize("entry", [{"gpus": 1}, {"node_labels": {"gpu": "a100"}}], ids=str)
+@pytest.mark.parametrize("engine", [{}, {"engine": "here"}, {"engine": "boxes"}], ids=str)
+def test_gpus_and_nodes_are_chosen_in_a_cluster_only(
+    engine: dict[str, object], entry: dict[str, object]
+) -> None:
+    name = engine.get("engine", "here")
+    with pytest.raises(CatalogueProblem) as said:
+        with_machine(**engine, **entry)
+    assert said.value.message == (
+        f"The machine 'gpu' has 'gpus' or 'node_labels', and '{name}' is no cluster."
+    )
+
+
+def test_a_machine_of_a_cluster_may_have_gpus_and_labels() -> None:
+    facility = with_machine(engine="cluster", gpus=1, node_labels={"gpu": "a100"})
+    assert facility.machine("gpu").numbers == "8 CPU, 64 GB, 1 GPU"
+
+
 @pytest.mark.parametrize(
     ("setting", "rights", "allowed"),
     [

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from traitlets import TraitType
 
+from daas_command.known import OURS
 from docs import make_reference
 
 REPOSITORY = Path(__file__).parents[2]
@@ -44,7 +45,7 @@ def named(path: Path) -> str:
 
 
 def settings() -> Iterator[tuple[str, TraitType[object, object]]]:
-    for configured in make_reference.CONFIGURED:
+    for configured in OURS:
         for name, trait in make_reference.settings_of(configured).items():
             yield f"{configured.__name__}.{name}", trait
 
@@ -77,7 +78,7 @@ def test_a_setting_says_what_it_does_and_gives_an_example(name: str) -> None:
 
 
 def test_every_class_with_settings_is_in_the_reference() -> None:
-    listed = {parent.__name__ for made in make_reference.CONFIGURED for parent in made.__mro__}
+    listed = {parent.__name__ for made in OURS for parent in made.__mro__}
     assert classes_with_settings()
     assert classes_with_settings() - listed == set()
 

@@ -115,12 +115,7 @@ class Pods(Kind):
     sealed = False
     settings: ClassVar[dict[str, dict[str, object]]] = {
         "ContainerImages": {"prefix": "docker.io/daas/"},
-        # Tests are many on few processors; what they may use is their limit all the same.
-        "KubeSpawner": {
-            "image_pull_policy": "Never",
-            "cpu_guarantee": 0.05,
-            "mem_guarantee": "64M",
-        },
+        "KubeSpawner": {"image_pull_policy": "Never"},
     }
 
     @contextlib.contextmanager

@@ -92,23 +92,11 @@ def kubernetes_here() -> Iterator[KubernetesHere]:
     """Run a Kubernetes. Raises `NotHere`."""
     require("openssl", "nft")
     with _images_here() as (machine, images, fresh):
-        images.pack(PAUSE_IMAGE, PAUSE)
-        images.pack(COREDNS_IMAGE, COREDNS, "-conf", "/etc/coredns/Corefile")
-        if BUSYBOX.exists():
-            images.pack(BUSYBOX_IMAGE, BUSYBOX, links=COMMANDS)
-        make_groups()
-        servers = Servers(machine, fresh)
-        servers.start()
-        for program in node_programs(machine, servers, images, fresh):
-            program.start()
-        kubernetes = KubernetesHere(machine, images, servers, servers.kubeconfig(ADMIN))
         try:
-            kubernetes.kubectl("apply", "--filename", str(MANIFESTS / "coredns.yaml"))
-            wait = ("--namespace=kube-system", "status", "deployment/coredns", "--timeout=60s")
-            kubernetes.kubectl("rollout", *wait)
-        except subprocess.CalledProcessError as error:
-            raise NotHere(f"the cluster did not start: {error.stderr}") from error
-        wait_for("the cluster's DNS", _dns_answers)
+            kubernetes = _start(machine, images, fresh)
+        except (OSError, subprocess.CalledProcessError) as error:
+            said = getattr(error, "stderr", "")
+            raise NotHere(f"the cluster did not start: {error} {said}") from error
         yield kubernetes
 
 
@@ -139,6 +127,24 @@ def _images_here() -> Iterator[tuple[Machine, Images, Path]]:
             machine.stop()
             shutil.rmtree(fresh, ignore_errors=True)
             remove_groups(GROUP)
+
+
+def _start(machine: Machine, images: Images, folder: Path) -> KubernetesHere:
+    images.pack(PAUSE_IMAGE, PAUSE)
+    images.pack(COREDNS_IMAGE, COREDNS, "-conf", "/etc/coredns/Corefile")
+    if BUSYBOX.exists():
+        images.pack(BUSYBOX_IMAGE, BUSYBOX, links=COMMANDS)
+    make_groups()
+    servers = Servers(machine, folder)
+    servers.start()
+    for program in node_programs(machine, servers, images, folder):
+        program.start()
+    kubernetes = KubernetesHere(machine, images, servers, servers.kubeconfig(ADMIN))
+    kubernetes.kubectl("apply", "--filename", str(MANIFESTS / "coredns.yaml"))
+    wait = ("--namespace=kube-system", "status", "deployment/coredns", "--timeout=60s")
+    kubernetes.kubectl("rollout", *wait)
+    wait_for("the cluster's DNS", _dns_answers)
+    return kubernetes
 
 
 def _dns_answers() -> bool:

@@ -13,6 +13,8 @@ MACHINE = "machine"
 def prepare_sessions(cluster: KubernetesHere) -> None:
     """Make the namespace that sessions of the suite run in, as the chart makes it."""
     cluster.kubectl("apply", "-f", "-", stdin="\n---\n".join(map(json.dumps, _objects())))
+    bound = "--for=jsonpath={.status.phase}=Bound"
+    cluster.kubectl("wait", f"--namespace={NAMESPACE}", bound, f"pvc/{MACHINE}", "--timeout=30s")
 
 
 def _objects() -> list[dict[str, object]]:

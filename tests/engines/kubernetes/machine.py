@@ -32,7 +32,7 @@ KERNEL = {
     "vm/panic_on_oom": 0,
 }
 #: Folders with fixed names that programs write to, each with one of the run's in its place.
-PLACES = ("/var/lib/cni", "/var/lib/kubelet", "/var/log")
+PLACES = ("/run/containerd", "/var/lib/cni", "/var/lib/kubelet", "/var/log")
 
 
 @dataclass(slots=True)

@@ -1,5 +1,6 @@
 """The cluster's one node: the kubelet, the proxy of services, and who enforces the policies."""
 
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -42,7 +43,12 @@ def node_programs(machine: Machine, servers: Servers, images: Images, folder: Pa
 def make_groups() -> None:
     """Make the control group of all pods, in each hierarchy: the kubelet wants it to be there."""
     top = Path("/sys/fs/cgroup")
-    for place in (top, *top.iterdir()):
+    if (top / "cgroup.controllers").exists():
+        with contextlib.suppress(OSError):
+            (top / "cgroup.subtree_control").write_text("+cpu +cpuset +io +memory +pids")
+        (top / GROUP).mkdir(exist_ok=True)
+        return
+    for place in top.iterdir():
         if (place / "cgroup.procs").exists():
             (place / GROUP).mkdir(exist_ok=True)
 
