@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from traitlets import Bool, Dict, Enum, Unicode, default
+from traitlets import Bool, Dict, Enum, List, Unicode, default
 from traitlets.config import SingletonConfigurable
 
 from daas_catalogue.layout import StorageLayout
@@ -45,6 +45,13 @@ class Facility(SingletonConfigurable):
         help="""Folder with one folder per app, each with an `app.yaml`.
 
         Adding an app is adding a folder. Example: `/opt/daas/images`.
+        """,
+    ).tag(config=True)
+    apps_left_out = List(
+        Unicode(),
+        help="""Names of apps in that folder that are not offered here: nobody can open them.
+
+        For those whose image was not built. Example: `["crystfel"]`.
         """,
     ).tag(config=True)
     machines_offered = Dict(
@@ -114,7 +121,11 @@ class Facility(SingletonConfigurable):
 
     def __init__(self, **traits: Any) -> None:  # traitlets takes any trait by keyword
         super().__init__(**traits)
-        self.apps: Apps = read_apps(Path(self.apps_folder))
+        self.apps: Apps = {
+            name: app
+            for name, app in read_apps(Path(self.apps_folder)).items()
+            if name not in self.apps_left_out
+        }
         self.engines: Engines = self._parse(self.engines_offered, Engine.parse, "engines_offered")
         self.machines: Machines = self._parse_machines()
 

@@ -128,7 +128,9 @@ def _subjects(
         yield Subject("Catalogue and storage", storage_findings(facility))
     if problem is not None:
         yield Subject("Catalogue and storage", _one(problem))
-    local = facility is None or any(e.kind == "local" for e in facility.engines.values())
+    local = facility is None or any(
+        facility.engine_of(machine).kind == "local" for machine in facility.machines.values()
+    )
     yield Subject("Engine", engine_findings(config, local))
     if facility is not None:
         yield from engine_subjects(facility, config, app, Ways())

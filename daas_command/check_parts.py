@@ -31,13 +31,15 @@ from daas_spawner.containers.images import ContainerImages
 
 #: A trial of limits and network takes some 5 s; an engine that is busy is waited for.
 ENGINE_SECONDS = 120.0
+#: Up to three images may each be waited for.
+CLUSTER_SECONDS = 300.0
 _APP_SECONDS = 240.0
 
 
 def add_to(parser: argparse.ArgumentParser) -> None:
     """Add the parts to the parser of `daas check`."""
     parts = parser.add_subparsers(metavar="PART", title="parts, each by itself")
-    words = "try what sessions in containers may do, and whether their network is closed"
+    words = "try what sessions in containers and pods may do, and whether their network is closed"
     engine = parts.add_parser("engine", help=words, description=words)
     engine.add_argument("engine", nargs="?", metavar="NAME", help="only this engine")
     for way, words in (("allowed", "what sessions must reach"), ("forbidden", "and must not")):
@@ -64,7 +66,7 @@ def add_to(parser: argparse.ArgumentParser) -> None:
 def engine_subjects(
     facility: Facility, config: Config, app: JupyterHub, ways: Ways, name: str | None = None
 ) -> Iterator[Subject]:
-    """Return what there is to examine of the container engines of *facility*.
+    """Return what there is to examine of the engines of *facility* that are no sandboxes.
 
     Raises `BadRequest` when there is none named *name*.
     """
@@ -73,16 +75,23 @@ def engine_subjects(
     if name is not None and not chosen:
         names = ", ".join(engine.name for engine in known) or "none"
         raise BadRequest(
-            f"There is no container engine {name!r}.", f"Facility.engines_offered has: {names}."
+            f"There is no engine {name!r} for containers or pods.",
+            f"Facility.engines_offered has: {names}.",
         )
     unix = app.hub_bind_url.startswith("http+unix:")
     for engine in chosen:
-        findings = container_findings(engine, facility, config, 0 if unix else app.hub_port, ways)
-        yield Subject(f"Engine {engine.name}", findings, ENGINE_SECONDS)
+        examine_it, seconds = container_findings, ENGINE_SECONDS
+        if engine.kind == "kubernetes":
+            # Its client is large; a hub that has no such engine needs none.
+            from daas_command.checks.cluster import cluster_findings  # noqa: PLC0415
+
+            examine_it, seconds = cluster_findings, CLUSTER_SECONDS
+        findings = examine_it(engine, facility, config, 0 if unix else app.hub_port, ways)
+        yield Subject(f"Engine {engine.name}", findings, seconds)
 
 
 def check_engines(wanted: argparse.Namespace) -> int:
-    """Examine the container engines, print and return the exit code."""
+    """Examine the engines for containers and pods, print and return the exit code."""
     printer = _printer(wanted)
     try:
         config = _as_the_hub(wanted.config, printer)
@@ -93,7 +102,8 @@ def check_engines(wanted: argparse.Namespace) -> int:
         )
         if not subjects:
             raise BadRequest(
-                "There is no container engine.", "Add one to Facility.engines_offered."
+                "There is no engine for containers or pods.",
+                "Add one to Facility.engines_offered.",
             )
     except DaasError as error:
         return _not_understood(error, printer)
@@ -183,7 +193,7 @@ def _engine(wanted: str | None, facility: Facility | None) -> Engine | None:
         except Malformed as error:
             raise BadRequest(f"{error}.", "Write it as unix:///run/docker.sock.") from None
     found = facility.engines.get(wanted)
-    if found is None or found.kind == "local":
+    if found is None or found.kind != "docker":
         raise BadRequest(
             f"There is no container engine {wanted!r}.", "Look at Facility.engines_offered."
         )

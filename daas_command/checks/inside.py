@@ -118,16 +118,22 @@ def _fork(work: Any) -> int:
 
 
 def connect(order: dict[str, Any]) -> None:
-    """Try all *targets* (address, port) at once, and a *name*; tell which answered."""
+    """Try all *targets* (address, port) at once, and a *name*; tell which answered.
+
+    Not before *wait_seconds*: a cluster closes a new pod's network a moment after its start.
+    """
+    time.sleep(order.get("wait_seconds", 0))
     asyncio.run(_connect(order))
 
 
 async def _connect(order: dict[str, Any]) -> None:
     targets = [(str(host), int(port)) for host, port in order["targets"]]
+    # As they are here: a cluster puts addresses into the order that only it knows.
+    tell(tried=targets)
     answers = await asyncio.gather(*(_answers(*target) for target in targets))
     tell(reached=[list(target) for target, yes in zip(targets, answers, strict=True) if yes])
     servers = [(str(host), int(port)) for host, port in order.get("servers", ())]
-    tell(name_known=_is_known(order["name"], servers or _name_servers()))
+    tell(name_known=is_known(order["name"], servers or name_servers()))
 
 
 async def _answers(host: str, port: int) -> bool:
@@ -148,7 +154,7 @@ def _devices() -> list[str]:
     return [line.split(":")[0].strip() for line in lines if ":" in line]
 
 
-def _is_known(name: str, servers: list[tuple[str, int]]) -> bool:
+def is_known(name: str, servers: list[tuple[str, int]]) -> bool:
     """Tell whether a name server knows *name* (RFC 1035), whatever libc is told to do."""
     labels = b"".join(bytes([len(part)]) + part.encode() for part in name.split("."))
     question = b"\xda\xa5\x01\x00\x00\x01" + bytes(6) + labels + b"\x00\x00\x01\x00\x01"
@@ -164,7 +170,8 @@ def _is_known(name: str, servers: list[tuple[str, int]]) -> bool:
     return False
 
 
-def _name_servers() -> list[tuple[str, int]]:
+def name_servers() -> list[tuple[str, int]]:
+    """Return the name servers that libc would ask."""
     with contextlib.suppress(OSError):
         lines = Path("/etc/resolv.conf").read_text("utf-8").splitlines()
         words = [line.split() for line in lines]

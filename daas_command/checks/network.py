@@ -1,7 +1,7 @@
 """Whether a session's network is closed, proved by trying from inside a container.
 
-Called by `containers`. What can be reached from this machine and not from inside is closed; what
-nobody can reach proves nothing, and that is said.
+Called by `containers`; `pod_network` judges in the same words. What can be reached from this
+machine and not from inside is closed; what nobody can reach proves nothing, and that is said.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from daas_model.engines import NO_NETWORK
 from daas_model.errors import BadRequest, EngineProblem
 
 HOW_TO = "docs/how-to/give-sessions-a-network.md"
+_RULES = f"Look at the rules: {HOW_TO}."
 #: Where a cloud tells every program of a machine the machine's secrets.
 METADATA = ("169.254.169.254", 80)
 #: A name of everybody's, and an address that a facility's sessions have no business with.
@@ -79,12 +80,12 @@ async def network_findings(trying: Trials, trial: Trial, hub_port: int, ways: Wa
         many = sum(len(group.targets) for group in groups)
         yield ok(what, f"nothing was reached: not one of {many} addresses, and no name service")
     else:
-        controls = await _from_here([t for group in groups for t in group.targets])
+        controls = await from_here([t for group in groups for t in group.targets])
         for group in groups:
             yield judged(group, reached, controls)
         yield names(knows)
     for target in ways.allowed:
-        yield _allowed(target, reached)
+        yield allowed_way(target, reached)
 
 
 async def _tried(
@@ -94,7 +95,7 @@ async def _tried(
         told = await trying.first_words(neighbour)
         found = await trying.engine.call("inspect_container", neighbour.object_id)
         addresses, gateways = _addresses(found)
-        outside = await _resolved(OUTSIDE)
+        outside = await resolved(OUTSIDE)
         groups = _groups(addresses + told["addresses"], gateways, own_ports, ways, outside)
         targets = [t for group in groups for t in group.targets] + list(ways.allowed)
         answer = await trying.ask(trial, "connect", targets=targets, name=OUTSIDE[0])
@@ -139,7 +140,7 @@ def _groups(
     ]
 
 
-async def _resolved(target: Target) -> list[Target]:
+async def resolved(target: Target) -> list[Target]:
     """Return *target* by its addresses: inside, its name may not be known."""
     loop = asyncio.get_running_loop()
     with contextlib.suppress(OSError, TimeoutError):
@@ -149,7 +150,9 @@ async def _resolved(target: Target) -> list[Target]:
     return []
 
 
-async def _from_here(targets: list[Target]) -> set[Target]:
+async def from_here(targets: list[Target]) -> set[Target]:
+    """Return which of *targets* this machine reaches."""
+
     async def answers(target: Target) -> bool:
         with contextlib.suppress(OSError, TimeoutError):
             async with asyncio.timeout(CONNECT_SECONDS):
@@ -188,11 +191,12 @@ def names(known: bool) -> Finding:
     return warning("name service", said, mend)
 
 
-def _allowed(target: Target, reached: set[Target]) -> Finding:
+def allowed_way(target: Target, reached: set[Target], mend: str = _RULES) -> Finding:
+    """Say whether sessions reach what the facility says that they must."""
     what = f"allowed {_shown([target])}"
     if target in reached:
         return ok(what, "is reached")
-    return wrong(what, "is not reached from inside", f"Look at the rules: {HOW_TO}.")
+    return wrong(what, "is not reached from inside", mend)
 
 
 def _shown(targets: list[Target], most: int = 6) -> str:

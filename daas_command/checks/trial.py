@@ -37,7 +37,7 @@ from daas_spawner.session.etc import people_files
 
 LABEL = "daas.check"
 #: A trial that is older was left by a check that was killed.
-_OLD_SECONDS = 300
+OLD_SECONDS = 300
 _TRIAL_SECONDS = 50
 #: A socket's path may have 107 characters.
 _LONGEST_FOLDER = 107 - len("/check-01234567/home/way")
@@ -45,7 +45,7 @@ _LONGEST_FOLDER = 107 - len("/check-01234567/home/way")
 UID = 61234
 HOME = PurePosixPath("/home/daas-check")
 LIMITS = Limits(cpus=0.5, memory_bytes=128 * 2**20, processes=64)
-_PATH = f"{IMAGE_PROGRAMS}/bin:/usr/local/bin:/usr/bin:/bin"
+PATH = f"{IMAGE_PROGRAMS}/bin:/usr/local/bin:/usr/bin:/bin"
 
 
 class TrialFailed(Exception):
@@ -77,7 +77,7 @@ class Trials:
         """Return what `inside` answers to *order*. Raises `TrialFailed`."""
         async with self.started(trial, *_inside(do, order)) as container:
             await self._ended(container)
-            facts, said = _read(await self._words(container))
+            facts, said = read_words(await self._words(container))
         if not facts:
             raise TrialFailed(said or "it said nothing")
         return facts
@@ -115,7 +115,7 @@ class Trials:
     async def first_words(self, container: Container) -> dict[str, Any]:
         """Return what a container says as soon as it says something. Raises `TrialFailed`."""
         for _ in range(100):
-            facts, said = _read(await self._words(container))
+            facts, said = read_words(await self._words(container))
             if facts:
                 return facts
             found = await self.engine.call("inspect_container", container.object_id)
@@ -126,9 +126,9 @@ class Trials:
 
     def _settings(self, trial: Trial, argv: tuple[str, ...]) -> Any:
         plan = SessionPlan(
-            app=replace(_NO_APP, writable_root=trial.writable_root),
+            app=replace(NO_APP, writable_root=trial.writable_root),
             argv=argv[1:],
-            environment={"HOME": str(HOME), "PATH": _PATH, "LANG": "C.UTF-8", "USER": "daas-check"},
+            environment={"HOME": str(HOME), "PATH": PATH, "LANG": "C.UTF-8", "USER": "daas-check"},
             folder=HOME,
             mounts=(
                 Mount(PurePosixPath(self.folder / "home"), HOME, read_only=False),
@@ -154,7 +154,7 @@ class Trials:
         return str(said.decode("utf-8", "replace"))
 
 
-_NO_APP = App("daas-check", "Check", "A trial.", "web", ("python3",), "icon.svg", True)
+NO_APP = App("daas-check", "Check", "A trial.", "web", ("python3",), "icon.svg", True)
 
 
 def _inside(do: str, order: Mapping[str, object]) -> tuple[str, ...]:
@@ -162,7 +162,7 @@ def _inside(do: str, order: Mapping[str, object]) -> tuple[str, ...]:
     return ("python3", "-c", source, json.dumps({"do": do, **order}))
 
 
-def _read(words: str) -> tuple[dict[str, Any], str]:
+def read_words(words: str) -> tuple[dict[str, Any], str]:
     """Return what was told, and what else was said last."""
     facts: dict[str, Any] = {}
     said = ""
@@ -212,7 +212,7 @@ async def remove_old(engine: ContainerEngine) -> None:
     """Remove what a check that was killed has left."""
     for container in await engine.call("containers", all=True, filters={"label": LABEL}):
         began = container["Labels"].get(LABEL, "")
-        if not began.isdigit() or time.time() - int(began) > _OLD_SECONDS:
+        if not began.isdigit() or time.time() - int(began) > OLD_SECONDS:
             with contextlib.suppress(APIError, EngineProblem):
                 await _remove(engine, container["Id"])
 

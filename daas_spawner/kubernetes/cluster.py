@@ -11,13 +11,14 @@ import json
 import logging
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
 import aiohttp
 from kubernetes_asyncio import client, config
 from kubernetes_asyncio.client import ApiException
+from yaml import YAMLError
 
 from daas_model.engines import Engine
 from daas_model.errors import EngineProblem
@@ -91,9 +92,13 @@ class Cluster:
         """
         self.calls += 1
         kwargs.setdefault("_request_timeout", CALL_SECONDS)
+        kwargs["namespace"] = self.engine.namespace
+        return await self.ask(lambda api: getattr(client.CoreV1Api(api), method)(*args, **kwargs))
+
+    async def ask(self, question: Callable[[client.ApiClient], Awaitable[Any]]) -> Any:
+        """Return the answer to any *question* to the API. Raises as `call` does."""
         try:
-            api = client.CoreV1Api(await self._api())
-            return await getattr(api, method)(*args, namespace=self.engine.namespace, **kwargs)
+            return await question(await self._api())
         except (*AWAY, config.ConfigException) as error:
             raise self._unreachable(error) from None
 
@@ -104,12 +109,15 @@ class Cluster:
     async def _api(self) -> client.ApiClient:
         if self._client is None:
             settings = client.Configuration()
-            if self.engine.address:
-                await config.load_kube_config(
-                    self.engine.address, client_configuration=settings, persist_config=False
-                )
-            else:
-                config.load_incluster_config(client_configuration=settings)
+            try:
+                if self.engine.address:
+                    await config.load_kube_config(
+                        self.engine.address, client_configuration=settings, persist_config=False
+                    )
+                else:
+                    config.load_incluster_config(client_configuration=settings)
+            except (AttributeError, KeyError, TypeError, YAMLError):
+                raise config.ConfigException("it is no kubeconfig file") from None
             self._client = client.ApiClient(settings)
         return self._client
 

@@ -1,6 +1,7 @@
 """An authority of our own, and a wildcard certificate as a facility would have one."""
 
 import datetime
+from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
@@ -18,7 +19,7 @@ def make_certificates(folder: Path, domain: str, sessions: str) -> None:
     ca = _builder("Authority of the tests", "Authority of the tests", authority)
     ca = ca.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
     ca = ca.add_extension(_usage(signs_certificates=True), critical=True)
-    names = x509.SubjectAlternativeName([x509.DNSName(domain), x509.DNSName(f"*.{sessions}")])
+    names = x509.SubjectAlternativeName([_host(domain), x509.DNSName(f"*.{sessions}")])
     identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.public_key())
     wildcard = _builder(domain, "Authority of the tests", key)
     wildcard = wildcard.add_extension(names, critical=False)
@@ -47,6 +48,13 @@ def _builder(subject: str, issuer: str, key: ec.EllipticCurvePrivateKey) -> x509
         .not_valid_after(now + datetime.timedelta(days=1))
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     )
+
+
+def _host(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
 
 
 def _usage(*, signs_certificates: bool) -> x509.KeyUsage:

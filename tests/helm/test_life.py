@@ -1,0 +1,182 @@
+"""The life of an installed chart on a real cluster: sign-in, a desktop, upgrade, a hub that goes.
+
+In the order of the file: each test goes on where the one before has ended (R2, O1).
+"""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from playwright.sync_api import Page, expect, sync_playwright
+
+from tests.browser.conftest import CHROMIUM, FLAGS
+from tests.conftest import REPOSITORY, free_port, short_folder
+from tests.engines.kubernetes_here import KubernetesHere
+from tests.helm.facility import PASSWORD, PERSON, make_folders, user_office, values
+
+pytestmark = [pytest.mark.engines, pytest.mark.browser, pytest.mark.timeout(300)]
+CHART = REPOSITORY / "helm" / "daas-hub"
+NAMESPACE, RELEASE = "facility", "daas"
+SESSION = "daas.session"
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """The chart on a cluster; *url* leads through the cluster's own proxy."""
+
+    cluster: KubernetesHere
+    folder: Path
+    values: dict[str, Any]
+    url: str
+
+    def helm(self, what: str, *more: str) -> str:
+        """Call helm for the release, with the values as they are now."""
+        file = self.folder / "values.yaml"
+        file.write_text(yaml.safe_dump(self.values))
+        words = (f"--namespace={NAMESPACE}", f"--values={file}", "--wait", "--timeout=120s")
+        return self.cluster.helm(what, RELEASE, str(CHART), *words, *more)
+
+    def kubectl(self, *words: str, stdin: str | None = None) -> str:
+        """Call kubectl in the namespace of the release."""
+        return self.cluster.kubectl(f"--namespace={NAMESPACE}", *words, stdin=stdin)
+
+    def pods(self, label: str) -> dict[str, str]:
+        """Return the uid of each pod with *label*, by its name."""
+        found = json.loads(self.kubectl("get", "pods", f"--selector={label}", "-o", "json"))
+        return {pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in found["items"]}
+
+
+@pytest.fixture(scope="module")
+def installed(kubernetes: KubernetesHere) -> Iterator[Installed]:
+    restricted = {"pod-security.kubernetes.io/enforce": "restricted"}
+    space = {"metadata": {"name": NAMESPACE, "labels": restricted}}
+    kubernetes.kubectl(
+        *("apply", "-f", "-"), stdin=json.dumps({"apiVersion": "v1", "kind": "Namespace", **space})
+    )
+    with short_folder() as folder, user_office(folder, kubernetes.host) as office:
+        make_folders(folder)
+        port = free_port()
+        place = Installed(
+            kubernetes,
+            folder,
+            values(folder, kubernetes.host, office),
+            f"http://127.0.0.1:{port}",
+        )
+        place.kubectl("apply", "-f", "-", stdin=json.dumps(state(folder)))
+        began = time.monotonic()
+        try:
+            place.helm("install")
+        except subprocess.CalledProcessError as error:
+            logs = place.kubectl("logs", f"deployment/{RELEASE}-hub", "hub", "--tail=30")
+            pytest.fail(f"{error.stderr}\n{place.kubectl('get', 'pods')}\n{logs}")
+        print(f"helm install took {time.monotonic() - began:.1f} s")
+        address = place.kubectl(
+            "get", "service", f"{RELEASE}-proxy", "-o", "jsonpath={.spec.clusterIP}"
+        )
+        relay = [sys.executable, "-m", "daas_spawner.kubernetes.gate"]
+        relay += ["--listen", f"127.0.0.1:{port}", "--hub", f"http://{address}:80"]
+        with subprocess.Popen(relay, stderr=subprocess.DEVNULL) as way:
+            yield place
+            way.terminate()
+        kubernetes.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
+        kubernetes.kubectl("delete", "pv", f"{NAMESPACE}-{RELEASE}-facility", "daas-state")
+
+
+def state(folder: Path) -> dict[str, Any]:
+    """Return a volume for the hub's state: the cluster of the tests makes none by itself."""
+    (folder / "state").mkdir()
+    (folder / "state").chmod(0o777)
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": "daas-state"},
+        "spec": {
+            "capacity": {"storage": "1Gi"},
+            "accessModes": ["ReadWriteOnce"],
+            "hostPath": {"path": str(folder / "state")},
+            "claimRef": {"name": f"{RELEASE}-state", "namespace": NAMESPACE},
+        },
+    }
+
+
+@pytest.fixture(scope="module")
+def page(installed: Installed) -> Iterator[Page]:
+    """A browser that stays signed in."""
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        page = chromium.new_context(viewport={"width": 1280, "height": 800}).new_page()
+        yield page
+        chromium.close()
+
+
+def test_she_signs_in_by_the_clusters_proxy(installed: Installed, page: Page) -> None:
+    page.goto(installed.url)
+    page.get_by_label("Name", exact=False).first.fill(PERSON)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").first.click()
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    expect(page.get_by_text("Trace elements in a reference sample")).to_be_visible()
+    expect(page).to_have_title("First title", timeout=1000)
+
+
+def test_a_desktop_opens_in_a_pod(installed: Installed, page: Page) -> None:
+    """Through proxy, pod network and policies: picture and program."""
+    page.get_by_role("button", name="Open in PyMca").first.click()
+    page.locator("body[data-phase=running]").wait_for(timeout=60_000)
+    assert len(installed.pods(SESSION)) == 1
+
+
+def test_an_upgrade_leaves_the_running_session_alone(installed: Installed, page: Page) -> None:
+    """The hub is started again with its new settings; nothing else is."""
+    session, hub = installed.pods(SESSION), installed.pods("app.kubernetes.io/component=hub")
+    secret = installed.kubectl("get", "secret", f"{RELEASE}-secret", "-o", "jsonpath={.data}")
+    installed.values["hub"]["config"]["PortalApp"]["title"] = "Second title"
+    installed.helm("upgrade")
+    assert installed.pods(SESSION) == session
+    assert installed.pods("app.kubernetes.io/component=hub") != hub
+    kept = installed.kubectl("get", "secret", f"{RELEASE}-secret", "-o", "jsonpath={.data}")
+    assert kept == secret
+    expect(page.locator("body[data-phase=running]")).to_be_visible()
+    page.goto(f"{installed.url}/services/portal/")
+    expect(page).to_have_title("Second title")
+    expect(page.locator("[data-state=Running]")).to_have_count(1)
+    hub = installed.pods("app.kubernetes.io/component=hub")
+    installed.helm("upgrade")
+    assert installed.pods("app.kubernetes.io/component=hub") == hub, "nothing had changed"
+
+
+def test_a_hub_that_is_deleted_comes_back_and_finds_its_sessions(
+    installed: Installed, page: Page
+) -> None:
+    session = installed.pods(SESSION)
+    hub = f"deployment/{RELEASE}-hub"
+    installed.kubectl("delete", "pod", "-l", "app.kubernetes.io/component=hub", "--wait=true")
+    installed.kubectl("rollout", "status", hub, "--timeout=60s")
+    page.goto(f"{installed.url}/services/portal/")
+    expect(page.locator("[data-state=Running]")).to_have_count(1)
+    assert installed.pods(SESSION) == session
+    page.get_by_role("link", name="Open").first.click()
+    page.locator("body[data-phase=running]").wait_for(timeout=30_000)
+    page.goto(f"{installed.url}/services/portal/")
+    page.get_by_role("button", name="End").first.click()
+    expect(page.locator("[data-state=Running]")).to_have_count(0)
+    assert installed.pods(SESSION) == {}
+
+
+def test_what_stays_is_what_the_notes_say(installed: Installed, page: Page) -> None:
+    page.get_by_role("button", name="Open in PyMca").first.click()
+    page.locator("body[data-phase=running]").wait_for(timeout=60_000)
+    session = installed.pods(SESSION)
+    installed.cluster.helm("uninstall", RELEASE, f"--namespace={NAMESPACE}", "--wait")
+    kinds = ("deployments,services,pods,networkpolicies,roles", "-o", "name")
+    left = installed.kubectl("get", *kinds).split()
+    assert left == [f"pod/{name}" for name in session]
+    kept = installed.kubectl("get", "secrets,pvc", "-o", "name").split()
+    assert kept == [f"secret/{RELEASE}-secret", f"persistentvolumeclaim/{RELEASE}-state"]
