@@ -31,7 +31,7 @@ from tests.engines.sessions import Sessions
 FEW, MANY = 20, 200
 #: So many pods change per second, in the last measurement.
 CHANGES = 20
-SECONDS = 40.0
+SECONDS = 30.0
 #: What it takes a node of two processors to have them all, at most.
 READY_SECONDS = 180.0
 #: Bounds of the issue.
