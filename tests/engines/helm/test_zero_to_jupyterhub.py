@@ -17,7 +17,7 @@ from daas_model.engines import Engine
 from daas_model.hosting import Hosting
 from daas_model.meeting import Meeting
 
-HELM = Path(__file__).parents[2] / "helm"
+HELM = Path(__file__).parents[3] / "helm"
 PAGE = (HELM / "zero-to-jupyterhub.md").read_text("utf-8")
 VALUES: dict[str, Any] = yaml.safe_load((HELM / "zero-to-jupyterhub.yaml").read_text("utf-8"))
 

@@ -5,7 +5,6 @@ In the order of the file: each test goes on where the one before has ended (R2, 
 
 import json
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,8 +17,17 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from tests.browser.conftest import CHROMIUM, FLAGS
 from tests.conftest import REPOSITORY, free_port, short_folder
+from tests.engines.helm.facility import (
+    PASSWORD,
+    PERSON,
+    make_folders,
+    nginx,
+    user_office,
+    values,
+)
 from tests.engines.kubernetes_here import KubernetesHere
-from tests.helm.facility import PASSWORD, PERSON, make_folders, user_office, values
+from tests.hosting.certificates import make_certificates
+from tests.hosting.place import DOMAIN
 
 pytestmark = [pytest.mark.engines, pytest.mark.browser, pytest.mark.timeout(300)]
 CHART = REPOSITORY / "helm" / "daas-hub"
@@ -62,13 +70,11 @@ def installed(kubernetes: KubernetesHere) -> Iterator[Installed]:
     )
     with short_folder() as folder, user_office(folder, kubernetes.host) as office:
         make_folders(folder)
+        make_certificates(folder, DOMAIN, DOMAIN)
         port = free_port()
-        place = Installed(
-            kubernetes,
-            folder,
-            values(folder, kubernetes.host, office),
-            f"http://127.0.0.1:{port}",
-        )
+        url = f"https://{DOMAIN}:{port}"
+        chart = values(folder, kubernetes.host, office, f"{url}/")
+        place = Installed(kubernetes, folder, chart, url)
         place.kubectl("apply", "-f", "-", stdin=json.dumps(state(folder)))
         began = time.monotonic()
         try:
@@ -80,11 +86,8 @@ def installed(kubernetes: KubernetesHere) -> Iterator[Installed]:
         address = place.kubectl(
             "get", "service", f"{RELEASE}-proxy", "-o", "jsonpath={.spec.clusterIP}"
         )
-        relay = [sys.executable, "-m", "daas_spawner.kubernetes.gate"]
-        relay += ["--listen", f"127.0.0.1:{port}", "--hub", f"http://{address}:80"]
-        with subprocess.Popen(relay, stderr=subprocess.DEVNULL) as way:
+        with nginx(folder, port, f"{address}:80"):
             yield place
-            way.terminate()
         kubernetes.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
         kubernetes.kubectl("delete", "pv", f"{NAMESPACE}-{RELEASE}-facility", "daas-state")
 
@@ -110,8 +113,10 @@ def state(folder: Path) -> dict[str, Any]:
 def page(installed: Installed) -> Iterator[Page]:
     """A browser that stays signed in."""
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
-        page = chromium.new_context(viewport={"width": 1280, "height": 800}).new_page()
+        here = "--host-resolver-rules=MAP * 127.0.0.1"
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, here])
+        context = chromium.new_context(ignore_https_errors=True)
+        page = context.new_page()
         yield page
         chromium.close()
 

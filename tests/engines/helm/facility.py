@@ -6,6 +6,7 @@ Everything real but the user office, whose contract is all that there is of it.
 import asyncio
 import os
 import ssl
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from tornado.web import Application
 from tests.authenticator.user_office import Login, UserOffice
 from tests.conftest import free_port
 from tests.hosting.certificates import make_certificates
+from tests.hosting.place import DOMAIN, MAIN, NGINX, NGINX_FILE
 
 #: As the user office of the tests knows her.
 PERSON, PASSWORD, NAME = "grace@example.org", "correct horse", "grace"
@@ -51,8 +53,11 @@ def make_folders(top: Path) -> None:
     (data / "raw" / "scan.txt").write_text("1 2 3\n")
 
 
-def values(top: Path, host: str, port: int) -> dict[str, Any]:
-    """Return the chart's values for the facility with its folders at *top* of the machine."""
+def values(top: Path, host: str, office: int, url: str) -> dict[str, Any]:
+    """Return the chart's values for the facility with its folders at *top* of the machine.
+
+    Its user office is at the port *office* of *host*, and browsers find it at *url*.
+    """
     passwd = f"{NAME}:x:{UID}:{UID}::{INSIDE}/homes/{NAME}:/bin/bash\n"
     group = f"{NAME}:x:{UID}:\np-2026-0142:x:{GID}:{NAME}\n"
     never = {"pullPolicy": "Never"}
@@ -60,18 +65,18 @@ def values(top: Path, host: str, port: int) -> dict[str, Any]:
     way = {
         "kind": "user-office",
         "title": "User office",
-        "url": f"https://{host}:{port}/login",
+        "url": f"https://{host}:{office}/login",
         "ca_bundle": "/etc/daas/office/ca.pem",
     }
     return {
-        "hosting": "paths",
+        "publicUrl": url,
         "hub": {
             "image": never,
             "resources": few,
             "extraFiles": {
                 "ca": {
                     "mountPath": "/etc/daas/office/ca.pem",
-                    "stringData": (top / "ca.pem").read_text(),
+                    "stringData": (top / "office" / "ca.pem").read_text(),
                 },
                 "passwd": {"mountPath": "/etc/daas/directory/passwd", "stringData": passwd},
                 "group": {"mountPath": "/etc/daas/directory/group", "stringData": group},
@@ -102,11 +107,35 @@ def values(top: Path, host: str, port: int) -> dict[str, Any]:
 
 
 @contextmanager
+def nginx(folder: Path, port: int, service: str) -> Iterator[None]:
+    """Stand before the cluster's Service as a facility's nginx does, by the file of our docs."""
+    text = NGINX_FILE.read_text("utf-8")
+    for ours, here in (
+        ("server 127.0.0.1:8000", f"server {service}"),
+        ("listen 80;", f"listen 127.0.0.1:{free_port()};"),
+        ("listen 443 ssl", f"listen 127.0.0.1:{port} ssl"),
+        ("https://daas.facility.example$", f"https://{DOMAIN}:{port}$"),
+        ("daas.facility.example", DOMAIN),
+        ("/etc/ssl/daas", str(folder)),
+    ):
+        assert ours in text
+        text = text.replace(ours, here)
+    (folder / "daas.conf").write_text(text, "utf-8")
+    (folder / "nginx.conf").write_text(MAIN.format(folder=folder, user="user root;"), "utf-8")
+    command = [NGINX, "-e", str(folder / "nginx.log"), "-c", str(folder / "nginx.conf")]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as running:
+        yield
+        running.terminate()
+
+
+@contextmanager
 def user_office(folder: Path, host: str) -> Iterator[int]:
     """Let a user office answer on *host* by TLS; give its port."""
-    make_certificates(folder, host, "sessions.example")
+    own = folder / "office"
+    own.mkdir()
+    make_certificates(own, host, "office.example")
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    tls.load_cert_chain(folder / "wildcard.crt", folder / "wildcard.key")
+    tls.load_cert_chain(own / "wildcard.crt", own / "wildcard.key")
     port, loop = free_port(), asyncio.new_event_loop()
 
     async def serve() -> HTTPServer:

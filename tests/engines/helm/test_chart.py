@@ -1,0 +1,201 @@
+"""The chart as it is rendered: what it makes, and what it refuses (O1, O8, X2)."""
+
+import json
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from traitlets.config import Config
+
+from daas_command.chart import apply
+from daas_command.known import known, refusals
+from tests.conftest import REPOSITORY
+from tests.engines.kubernetes.programs import HELM
+from tests.engines.kubernetes_here import KubernetesHere
+from tests.spawner.kubernetes.manifests import violations
+
+pytestmark = pytest.mark.engines
+CHART = REPOSITORY / "helm" / "daas-hub"
+FULL = {
+    "publicUrl": "https://daas.facility.example/daas/",
+    "hub": {
+        "config": {"DaasAuthenticator": {"issuer": "https://sso.example/realms/users"}},
+        "extraConfig": {"10-mine": "c.JupyterHub.log_level = 10"},
+        "extraFiles": {"ca": {"mountPath": "/etc/daas/ca.pem", "stringData": "x"}},
+        "extraEnv": {
+            "ONE": "1",
+            "OTHER": {"valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+        },
+    },
+    "ingress": {"enabled": True, "ingressClassName": "nginx"},
+    "sessions": {
+        "namespace": "sessions",
+        "createNamespace": True,
+        "network": "institute",
+        "networks": {"institute": {"egress": [{"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}]}},
+    },
+    "storage": {
+        "volumes": {
+            "data": {"path": "/data", "nfs": {"server": "nfs.example", "path": "/data"}},
+            "homes": {"path": "/home", "existingClaim": "homes"},
+        }
+    },
+    "machines": [
+        {"name": "small", "title": "Small", "cpus": 2, "memory_gib": 4},
+        {"name": "gpu", "title": "GPU", "cpus": 8, "memory_gib": 64, "gpus": 1},
+    ],
+    "apps": {"extra": {"mine": {"app": {"title": "Mine"}, "icon": "<svg/>"}}},
+    "catalogue": {"files": {"2026-0142.yaml": {"id": "2026-0142"}}},
+}
+
+Helm = Callable[..., "subprocess.CompletedProcess[str]"]
+Render = Callable[..., list[dict[str, Any]]]
+
+
+@pytest.fixture
+def helm(kubernetes: KubernetesHere, tmp_path: Path) -> Helm:
+    """Call helm's `template` with values."""
+
+    def call(values: object) -> "subprocess.CompletedProcess[str]":
+        file = tmp_path / "values.yaml"
+        file.write_text(yaml.safe_dump(values))
+        argv = [HELM, "template", "x", CHART, "--kube-version=1.35.0", f"--values={file}"]
+        return subprocess.run(argv, capture_output=True, text=True, check=False)
+
+    return call
+
+
+@pytest.fixture
+def rendered(helm: Helm) -> Render:
+    def render(values: object) -> list[dict[str, Any]]:
+        done = helm(values)
+        assert done.returncode == 0, done.stderr
+        return [made for made in yaml.safe_load_all(done.stdout) if made]
+
+    return render
+
+
+def one(made: list[dict[str, Any]], kind: str, name: str) -> dict[str, Any]:
+    """Return the one object of *kind* and *name*."""
+    (found,) = (it for it in made if it["kind"] == kind and it["metadata"]["name"] == name)
+    return found
+
+
+def test_the_chart_is_small_and_helm_finds_nothing_wrong(kubernetes: KubernetesHere) -> None:
+    assert len(list((CHART / "templates").iterdir())) <= 15
+    assert "0 chart(s) failed" in kubernetes.helm("lint", str(CHART), "--strict")
+
+
+@pytest.mark.parametrize("values", [{}, FULL], ids=["defaults", "everything"])
+def test_the_cluster_would_take_all_of_it(
+    kubernetes: KubernetesHere, rendered: Render, values: object
+) -> None:
+    """The API server looks at each field; what is in a namespace that it would make, is not."""
+    made = [it for it in rendered(values) if it["metadata"].get("namespace") != "sessions"]
+    documents = "\n---\n".join(map(json.dumps, made))
+    kubernetes.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", "-", stdin=documents)
+
+
+@pytest.mark.parametrize("values", [{}, FULL], ids=["defaults", "everything"])
+def test_its_own_pods_are_as_shut_in_as_sessions(rendered: Render, values: object) -> None:
+    """Pod Security "restricted", and a root file system that cannot be written."""
+    for made in rendered(values):
+        if made["kind"] == "Deployment":
+            pod = made["spec"]["template"]
+            assert violations({"metadata": {}, **pod}) == []
+            for container in pod["spec"]["containers"]:
+                assert container["securityContext"]["readOnlyRootFilesystem"]
+
+
+def test_the_hub_may_do_what_sessions_need_and_no_more(rendered: Render) -> None:
+    made = rendered(FULL)
+    role = one(made, "Role", "x-hub")
+    assert role["metadata"]["namespace"] == "sessions"
+    may = {what: set(rule["verbs"]) for rule in role["rules"] for what in rule["resources"]}
+    assert may == {
+        "pods": {"create", "delete", "get", "list", "watch"},
+        "pods/log": {"get"},
+        "events": {"list", "watch"},
+        "persistentvolumeclaims": {"get"},
+    }
+    assert not [it for it in made if it["kind"].startswith("Cluster")]
+
+
+def test_values_become_the_hubs_settings(rendered: Render, tmp_path: Path) -> None:
+    config = one(rendered(FULL), "Secret", "x-config")["stringData"]
+    (tmp_path / "values.json").write_text(config["values.json"])
+    c = Config()
+    apply(c, tmp_path / "values.json")
+    assert list(refusals(json.loads(config["values.json"])["config"], known())) == []
+    (engine,) = c.Facility.engines_offered.values()
+    assert engine["volumes"] == {"x-data": "/data", "homes": "/home"}
+    assert (engine["namespace"], engine["network"]) == ("sessions", "institute")
+    assert engine["hub_url"] == "http://x-hub:8082"
+    assert c.Facility.machines_offered["gpu"]["gpus"] == 1
+    assert c.FilesCatalogue.folder == "/etc/daas/proposals"
+    assert c.DaasAuthenticator.issuer == "https://sso.example/realms/users"
+    assert config["10-mine.py"].strip() == "c.JupyterHub.log_level = 10"
+
+
+def test_each_person_has_a_host(rendered: Render) -> None:
+    """X3: the wildcard below the portal's own host, under the same path."""
+    rules = one(rendered(FULL), "Ingress", "x")["spec"]["rules"]
+    assert [rule["host"] for rule in rules] == [
+        "daas.facility.example",
+        "*.daas.facility.example",
+    ]
+    assert {path["path"] for rule in rules for path in rule["http"]["paths"]} == {"/daas/"}
+
+
+def test_sessions_reach_the_gate_and_what_their_network_has(rendered: Render) -> None:
+    made = rendered(FULL)
+    closed = one(made, "NetworkPolicy", "x-sessions")["spec"]
+    assert closed["policyTypes"] == ["Ingress", "Egress"]
+    assert [rule["ports"] for rule in closed["egress"]] == [[{"port": 8082}]]
+    assert [rule["ports"] for rule in closed["ingress"]] == [[{"port": 8888}]]
+    allowed = one(made, "NetworkPolicy", "x-sessions-institute")["spec"]
+    assert allowed["podSelector"] == {"matchLabels": {"daas.network": "institute"}}
+    assert allowed["egress"][1] == {"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}
+
+
+def test_a_volume_has_a_claim_where_sessions_are_and_one_for_the_hub(rendered: Render) -> None:
+    claims = [it["metadata"] for it in rendered(FULL) if it["kind"] == "PersistentVolumeClaim"]
+    places = {(claim["name"], claim.get("namespace")) for claim in claims}
+    assert places == {("x-state", None), ("x-data", "sessions"), ("x-data", "default")}
+
+
+WRONG = {
+    "a key misspelt": ({"hub": {"confg": {}}}, "confg"),
+    "a key misspelt at the top": ({"machine": []}, "machine"),
+    "a number for a list": ({"machines": 3}, "/machines"),
+    "a machine without its size": ({"machines": [{"name": "x", "title": "X"}]}, "cpus"),
+    "a text for a number": ({"proxy": {"service": {"port": "http"}}}, "/proxy/service/port"),
+    "no way of hosting": ({"hosting": "sub"}, "subdomains"),
+    "a volume of no kind": ({"storage": {"volumes": {"data": {"path": "/data"}}}}, "data"),
+    "a folder without a slash": (
+        {"storage": {"volumes": {"data": {"path": "data", "existingClaim": "x"}}}},
+        "path",
+    ),
+}
+
+
+@pytest.mark.parametrize(("values", "named"), WRONG.values(), ids=WRONG.keys())
+def test_wrong_values_are_refused_with_the_place(helm: Helm, values: object, named: str) -> None:
+    done = helm(values)
+    assert done.returncode != 0
+    assert named in done.stderr
+    assert "values don't meet the specifications" in done.stderr
+    assert len(done.stderr) < 1500
+
+
+def test_every_value_is_explained() -> None:
+    """In helm/README.md, by its name."""
+    page = (REPOSITORY / "helm" / "README.md").read_text("utf-8")
+    for top, value in yaml.safe_load((CHART / "values.yaml").read_text()).items():
+        names = [f"{top}.{name}" for name in value] if isinstance(value, dict) else [top]
+        for name in names:
+            assert re.search(rf"`{re.escape(name)}\b", page), name
