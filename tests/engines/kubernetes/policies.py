@@ -125,6 +125,8 @@ def _matches(
         found = []
         for peer in peers:
             if block := peer.get("ipBlock"):
+                if ":" in block["cidr"]:
+                    continue  # this cluster has addresses of version 4 only
                 holes = "".join(f" ip {other} != {hole}" for hole in block.get("except", ()))
                 found.append((f"ip {other} {block['cidr']}{holes}", None))
             else:
