@@ -153,10 +153,20 @@ def parse_proposal(data: object, layout: StorageLayout) -> Proposal:
 
 def _visit(data: object) -> Visit:
     fields = parsing.only(data, frozenset({"id", "begins", "ends"}))
-    begins, ends = fields.get("begins"), fields.get("ends")
-    if type(begins) is not date or type(ends) is not date or ends < begins:
+    begins, ends = _date(fields.get("begins")), _date(fields.get("ends"))
+    if begins is None or ends is None or ends < begins:
         raise Malformed("'begins' and 'ends' must be dates (2026-10-03), in this order")
     return Visit(id=parsing.identifier(fields.get("id"), "id"), begins=begins, ends=ends)
+
+
+def _date(value: object) -> date | None:
+    """Return a date of YAML, or one written as a text: JSON, and so Helm, knows no dates."""
+    if type(value) is date:
+        return value
+    try:
+        return date.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
 
 
 def _notice(unreadable: int) -> str:

@@ -6,7 +6,7 @@ have invented; it can only make us stricter.
 """
 
 from collections.abc import Collection, Mapping
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 
 from daas_authenticator.discovery import is_safe_url
@@ -15,11 +15,12 @@ from daas_authenticator.discovery import is_safe_url
 def client_address(headers: Mapping[str, str], peer: str, trusted: Collection[str]) -> str:
     """Return the address of the computer that asks.
 
-    *peer* is who is connected to the hub, *trusted* are proxies before ours, which the
-    operator has named. `X-Real-Ip`, which the hub itself believes, is anybody's and not read.
+    *peer* is who is connected to the hub, *trusted* are proxies before ours, or their networks,
+    which the operator has named. `X-Real-Ip`, which the hub itself believes, is anybody's and not
+    read.
     """
     hops = _hops(headers, "X-Forwarded-For") or [peer]
-    return next((hop for hop in reversed(hops) if hop not in trusted), hops[0])
+    return next((hop for hop in reversed(hops) if not _is_one_of(hop, trusted)), hops[0])
 
 
 def why_unsafe(
@@ -36,7 +37,7 @@ def why_unsafe(
     first = hops[-1] if hops else peer
     if protocols[-1:] == ["https"]:
         return ""
-    if first not in trusted and not is_on_this_machine(first):
+    if not (_is_one_of(first, trusted) or is_on_this_machine(first)):
         return unread
     # A proxy that ends TLS says how it was asked.
     behind_tls = urlsplit(public_url).scheme == "https"
@@ -51,6 +52,19 @@ def is_on_this_machine(address: str) -> bool:
         return not address
     mapped = getattr(ip, "ipv4_mapped", None)
     return bool((mapped or ip).is_loopback)
+
+
+def _is_one_of(address: str, trusted: Collection[str]) -> bool:
+    """Tell whether *trusted* names *address*, or a network that it is in; never when unclear."""
+    if address in trusted:
+        return True
+    try:
+        ip = ip_address(address)
+        # A proxy that listens on addresses of both kinds writes the older ones so.
+        ip = getattr(ip, "ipv4_mapped", None) or ip
+        return any(ip in ip_network(one) for one in trusted)
+    except ValueError:
+        return False
 
 
 def _hops(headers: Mapping[str, str], name: str) -> list[str]:

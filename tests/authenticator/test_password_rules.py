@@ -291,6 +291,27 @@ def test_attack_30_an_address_is_what_the_last_proxy_saw(
     assert client_address(headers, "peer", {"10.0.0.5"}) == address
 
 
+@pytest.mark.parametrize(
+    ("hops", "address"),
+    [
+        pytest.param("192.0.2.7, 10.42.3.9", "192.0.2.7", id="in a trusted network"),
+        pytest.param("192.0.2.7, ::ffff:10.42.3.9", "192.0.2.7", id="written as IPv6"),
+        pytest.param("192.0.2.7, ::ffff:10.0.0.5", "192.0.2.7", id="trusted, written as IPv6"),
+        pytest.param("192.0.2.7, 2001:db8::7", "192.0.2.7", id="in a trusted network of IPv6"),
+        pytest.param("192.0.2.7, 10.43.0.1", "10.43.0.1", id="beside it"),
+        pytest.param("192.0.2.7, unknown", "unknown", id="no address"),
+    ],
+)
+def test_attack_30_a_trusted_network_is_that_network_and_no_more(hops: str, address: str) -> None:
+    """An ingress controller's pods have no address of their own for long."""
+    trusted = {"10.0.0.5", "10.42.0.0/16", "2001:db8::/64"}
+    assert client_address({"X-Forwarded-For": hops}, "peer", trusted) == address
+    safe = why_unsafe(
+        HTTPS, {"X-Forwarded-For": hops, "X-Forwarded-Proto": "https,http"}, "", trusted
+    )
+    assert (safe == "") is (address == "192.0.2.7")
+
+
 HTTPS, HERE = "https://daas.example/hub/", "http://localhost:8000/hub/"
 
 

@@ -70,3 +70,11 @@ readOnlyRootFilesystem: true
 {{- end }}
 {{- dict "config" (mergeOverwrite $config (deepCopy .Values.hub.config)) "machines" .Values.machines | toPrettyJson }}
 {{- end }}
+
+{{/* The way to name servers, which may listen on another port than the one they are asked at. */}}
+{{- define "daas.nameServers" -}}
+- ports: [{port: 53, protocol: UDP}, {port: 53, protocol: TCP}]
+- to:
+    - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: kube-system}}
+      podSelector: {matchLabels: {k8s-app: kube-dns}}
+{{- end }}

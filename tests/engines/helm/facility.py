@@ -82,6 +82,8 @@ def values(top: Path, host: str, office: int, url: str) -> dict[str, Any]:
                 "group": {"mountPath": "/etc/daas/directory/group", "stringData": group},
             },
             "config": {
+                # Where the facility's nginx comes from, which speaks https to browsers.
+                "JupyterHub": {"trusted_downstream_ips": ["198.18.0.0/16"]},
                 "DaasAuthenticator": {
                     "account_source": "files",
                     "directory_folder": "/etc/daas/directory",

@@ -159,7 +159,7 @@ def test_sessions_reach_the_gate_and_what_their_network_has(rendered: Render) ->
     assert [rule["ports"] for rule in closed["ingress"]] == [[{"port": 8888}]]
     allowed = one(made, "NetworkPolicy", "x-sessions-institute")["spec"]
     assert allowed["podSelector"] == {"matchLabels": {"daas.network": "institute"}}
-    assert allowed["egress"][1] == {"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}
+    assert allowed["egress"][-1] == {"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}
 
 
 def test_a_volume_has_a_claim_where_sessions_are_and_one_for_the_hub(rendered: Render) -> None:
