@@ -41,6 +41,7 @@ PROPOSAL = {
 
 def make_folders(top: Path) -> None:
     """Make a home, and a proposal with one spectrum."""
+    top.chmod(0o711)  # the hub is nobody's user, and may pass
     home, data = top / "homes" / NAME, top / "data" / "2026-0142"
     for folder, uid, gid, mode in (
         (home, UID, UID, 0o700),
@@ -87,6 +88,7 @@ def values(top: Path, host: str, office: int, url: str) -> dict[str, Any]:
                 "DaasAuthenticator": {
                     "account_source": "files",
                     "directory_folder": "/etc/daas/directory",
+                    "home_roots": [f"{INSIDE}/homes"],
                     "password_ways": {"office": way},
                 },
                 "StorageLayout": {

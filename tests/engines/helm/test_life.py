@@ -139,7 +139,7 @@ def test_she_signs_in_by_the_clusters_proxy(installed: Installed, page: Page) ->
     page.get_by_role("button", name="Sign in").first.click()
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     expect(page.get_by_text("Trace elements in a reference sample")).to_be_visible()
-    expect(page).to_have_title("First title", timeout=1000)
+    expect(page).to_have_title("Home · First title")
 
 
 def test_a_desktop_opens_in_a_pod(installed: Installed, page: Page) -> None:
@@ -161,7 +161,7 @@ def test_an_upgrade_leaves_the_running_session_alone(installed: Installed, page:
     assert kept == secret
     expect(page.locator("body[data-phase=running]")).to_be_visible()
     home(installed, page)
-    expect(page).to_have_title("Second title")
+    expect(page).to_have_title("Home · Second title")
     expect(page.locator("[data-state=Running]")).to_have_count(1)
     hub = installed.pods("app.kubernetes.io/component=hub")
     installed.helm("upgrade")
