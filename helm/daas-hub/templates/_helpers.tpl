@@ -59,12 +59,18 @@ readOnlyRootFilesystem: true
 {{- $_ := set $volumes (include "daas.claim" (dict "root" $root "name" $name "volume" $volume)) $volume.path }}
 {{- end }}
 {{- $engine := dict "kind" "kubernetes" "title" .Values.sessions.title "namespace" (include "daas.sessions" .)
-    "hub_url" (printf "http://%s-hub:8082" (include "daas.name" .)) "network" .Values.sessions.network "volumes" $volumes }}
+    "hub_url" (printf "http://%s-gate:8082" (include "daas.name" .)) "network" .Values.sessions.network "volumes" $volumes }}
 {{- $images := .Values.sessions.images }}
 {{- $config := dict
     "Facility" (dict "engines_offered" (dict "cluster" $engine) "apps_left_out" .Values.apps.leftOut)
     "ContainerImages" (dict "prefix" $images.prefix "tag" ($images.tag | default .Chart.AppVersion))
     "KubeSpawner" (dict "image_pull_policy" $images.pullPolicy "image_pull_secrets" $images.pullSecrets) }}
+{{- if and (eq .Values.hosting "subdomains") (not .Values.publicUrl) }}
+{{- fail "publicUrl must be set: the https address of the portal as browsers see it" }}
+{{- end }}
+{{- if eq .Values.hub.db.type "other" }}
+{{- $_ := set $config "DaasAuthenticator" (dict "people_database" .Values.hub.db.url) }}
+{{- end }}
 {{- if .Values.catalogue.files }}
 {{- $_ := set $config "FilesCatalogue" (dict "folder" "/etc/daas/proposals") }}
 {{- end }}

@@ -87,10 +87,15 @@ def one(made: list[dict[str, Any]], kind: str, name: str) -> dict[str, Any]:
 
 def test_the_chart_is_small_and_helm_finds_nothing_wrong(kubernetes: KubernetesHere) -> None:
     assert len(list((CHART / "templates").iterdir())) <= 15
-    assert "0 chart(s) failed" in kubernetes.helm("lint", str(CHART), "--strict")
+    assert "0 chart(s) failed" in kubernetes.helm(
+        "lint", str(CHART), "--strict", "--set=publicUrl=https://x.example/"
+    )
 
 
-@pytest.mark.parametrize("values", [{}, FULL], ids=["defaults", "everything"])
+LEAST = {"publicUrl": "https://daas.facility.example/"}
+
+
+@pytest.mark.parametrize("values", [LEAST, FULL], ids=["defaults", "everything"])
 def test_the_cluster_would_take_all_of_it(
     kubernetes: KubernetesHere, rendered: Render, values: object
 ) -> None:
@@ -100,7 +105,7 @@ def test_the_cluster_would_take_all_of_it(
     kubernetes.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", "-", stdin=documents)
 
 
-@pytest.mark.parametrize("values", [{}, FULL], ids=["defaults", "everything"])
+@pytest.mark.parametrize("values", [LEAST, FULL], ids=["defaults", "everything"])
 def test_its_own_pods_are_as_shut_in_as_sessions(rendered: Render, values: object) -> None:
     """Pod Security "restricted", and a root file system that cannot be written."""
     for made in rendered(values):
@@ -134,7 +139,7 @@ def test_values_become_the_hubs_settings(rendered: Render, tmp_path: Path) -> No
     (engine,) = c.Facility.engines_offered.values()
     assert engine["volumes"] == {"x-data": "/data", "homes": "/home"}
     assert (engine["namespace"], engine["network"]) == ("sessions", "institute")
-    assert engine["hub_url"] == "http://x-hub:8082"
+    assert engine["hub_url"] == "http://x-gate:8082"
     assert c.Facility.machines_offered["gpu"]["gpus"] == 1
     assert c.FilesCatalogue.folder == "/etc/daas/proposals"
     assert c.DaasAuthenticator.issuer == "https://sso.example/realms/users"
@@ -190,6 +195,11 @@ def test_wrong_values_are_refused_with_the_place(helm: Helm, values: object, nam
     assert named in done.stderr
     assert "values don't meet the specifications" in done.stderr
     assert len(done.stderr) < 1500
+
+
+def test_an_address_or_a_database_that_is_missing_is_said(helm: Helm) -> None:
+    assert "publicUrl must be set" in helm({}).stderr
+    assert "hub.db.url must name" in helm({**LEAST, "hub": {"db": {"type": "other"}}}).stderr
 
 
 def test_every_value_is_explained() -> None:

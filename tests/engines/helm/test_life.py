@@ -178,10 +178,11 @@ def test_a_hub_that_is_deleted_comes_back_and_finds_its_sessions(
     home(installed, page)
     expect(page.locator("[data-state=Running]")).to_have_count(1)
     assert installed.pods(SESSION) == session
-    page.get_by_role("link", name="Open").first.click()
+    page.get_by_role("link", name="Continue").first.click()
     page.locator("body[data-phase=running]").wait_for(timeout=30_000)
     home(installed, page)
-    page.get_by_role("button", name="End").first.click()
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Stop PyMca").click()
     expect(page.locator("[data-state=Running]")).to_have_count(0)
     assert installed.pods(SESSION) == {}
 
@@ -195,4 +196,8 @@ def test_what_stays_is_what_the_notes_say(installed: Installed, page: Page) -> N
     left = installed.kubectl("get", *kinds).split()
     assert left == [f"pod/{name}" for name in session]
     kept = installed.kubectl("get", "secrets,pvc", "-o", "name").split()
-    assert kept == [f"secret/{RELEASE}-secret", f"persistentvolumeclaim/{RELEASE}-state"]
+    assert kept == [
+        f"secret/{RELEASE}-secret",
+        f"persistentvolumeclaim/{RELEASE}-facility",
+        f"persistentvolumeclaim/{RELEASE}-state",
+    ]
