@@ -45,6 +45,18 @@ def catalogue(tmp_path: Path) -> FilesCatalogue:
     return FilesCatalogue(folder=str(tmp_path), layout=StorageLayout())
 
 
+async def test_dates_may_be_texts(catalogue: FilesCatalogue, tmp_path: Path) -> None:
+    """JSON knows no dates, and so what Helm writes has none."""
+    text = (
+        GOOD.format(id="good")
+        .replace("2026-01-01", "'2026-01-01'")
+        .replace("2026-01-02", '"2026-01-02"')
+    )
+    (tmp_path / "good.yaml").write_text(text, "utf-8")
+    (found,) = (await catalogue.proposals_of(Person("pi"))).proposals
+    assert found.visits[0].begins.isoformat() == "2026-01-01"
+
+
 @pytest.mark.parametrize("content", MALFORMED.values(), ids=MALFORMED.keys())
 async def test_a_malformed_file_hides_only_itself_and_is_named_in_the_log(
     catalogue: FilesCatalogue, content: str | bytes, caplog: pytest.LogCaptureFixture

@@ -192,6 +192,8 @@ def test_what_stays_is_what_the_notes_say(installed: Installed, page: Page) -> N
     page.locator("body[data-phase=running]").wait_for(timeout=60_000)
     session = installed.pods(SESSION)
     installed.cluster.helm("uninstall", RELEASE, f"--namespace={NAMESPACE}", "--wait")
+    ours = f"--selector=app.kubernetes.io/instance={RELEASE}"
+    installed.kubectl("wait", "--for=delete", "pods", ours, "--timeout=60s")
     kinds = ("deployments,services,pods,networkpolicies,roles", "-o", "name")
     left = installed.kubectl("get", *kinds).split()
     assert left == [f"pod/{name}" for name in session]
