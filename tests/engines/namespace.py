@@ -2,6 +2,7 @@
 
 import json
 
+from daas_spawner.kubernetes.rendering import PORT
 from daas_spawner.kubernetes.seen import SESSION
 from tests.engines.kubernetes_here import KubernetesHere
 
@@ -12,12 +13,14 @@ MACHINE = "machine"
 
 def prepare_sessions(cluster: KubernetesHere) -> None:
     """Make the namespace that sessions of the suite run in, as the chart makes it."""
-    cluster.kubectl("apply", "-f", "-", stdin="\n---\n".join(map(json.dumps, _objects())))
+    cluster.kubectl(
+        "apply", "-f", "-", stdin="\n---\n".join(map(json.dumps, _objects(cluster.host)))
+    )
     bound = "--for=jsonpath={.status.phase}=Bound"
     cluster.kubectl("wait", f"--namespace={NAMESPACE}", bound, f"pvc/{MACHINE}", "--timeout=30s")
 
 
-def _objects() -> list[dict[str, object]]:
+def _objects(host: str) -> list[dict[str, object]]:
     modes, size = ["ReadWriteMany"], {"storage": "1Gi"}
     restricted = {"pod-security.kubernetes.io/enforce": "restricted"}
     claim = {"name": MACHINE, "namespace": NAMESPACE}
@@ -58,6 +61,10 @@ def _objects() -> list[dict[str, object]]:
             "spec": {
                 "podSelector": {"matchExpressions": [{"key": SESSION, "operator": "Exists"}]},
                 "policyTypes": ["Ingress", "Egress"],
+                # The hub of the suite is this machine.
+                "ingress": [
+                    {"from": [{"ipBlock": {"cidr": f"{host}/32"}}], "ports": [{"port": PORT}]}
+                ],
             },
         },
     ]
