@@ -48,8 +48,6 @@ def main() -> int:
         try:
             with CLUSTER.here() as here, short_folder() as folder:
                 assert isinstance(here, KubernetesHere)
-                bound = ("wait", f"pvc/{MACHINE}", "--for=jsonpath={.status.phase}=Bound")
-                here.kubectl(*bound, f"--namespace={NAMESPACE}", "--timeout=60s")
                 return report(*asyncio.run(measure(here, folder)))
         except NotHere as reason:
             if time.monotonic() > until or "another run" not in str(reason):
@@ -140,7 +138,6 @@ def bare_pod(plan: SessionPlan) -> dict[str, object]:
                 "cpu": f"{round(plan.limits.cpus * 1000)}m",
                 "memory": str(plan.limits.memory_bytes),
             },
-            "requests": {"cpu": "50m", "memory": "64M"},  # as tests/engines/engines.py has it
         },
         "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
         "volumeMounts": mounts,
