@@ -22,8 +22,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from daas_desktop.display import Display
-from daas_desktop.windows import main_window
+from daas_desktop.picture.display import Display
+from daas_desktop.program.windows import main_window
 from tests.browser.conftest import CHROMIUM, FLAGS
 from tests.browser.inside import Inside
 from tests.conftest import REPOSITORY, Demo, free_port, short_folder

@@ -12,8 +12,8 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from daas_desktop.display import DesktopError, Display
-from daas_desktop.program import Program
+from daas_desktop.picture.display import DesktopError, Display
+from daas_desktop.program.process import Program
 
 INHERITED_FD = 3
 

@@ -1,227 +1,28 @@
-"""The session's web server: page, state, start again, and the bridge to the X server.
+"""One session's desktop, tied together: X server, program, what the hub says, and the pages.
 
 Called by `__main__` when X server and program are on their way. Runs until it is told to stop or
 the X server dies, and leaves no process behind.
 """
 
 import asyncio
-import json
 import logging
 import secrets
 import signal
 import socket
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 from tornado.httpserver import HTTPServer
-from tornado.iostream import StreamClosedError
-from tornado.web import Application, HTTPError, StaticFileHandler
 
-from daas_desktop import __version__
-from daas_desktop.bridge import BLOCK_BYTES, Bridge
-from daas_desktop.display import Display
-from daas_desktop.hub import Hub, HubSettings, HubUnreachableError
-from daas_desktop.hub_login import HubLogin, LoginError
-from daas_desktop.notices import Notices, seconds_between_notices
-from daas_desktop.open_connections import seconds_between_questions
-from daas_desktop.program import Program, State
-from daas_desktop.web import Changes, Handler, Session
-from daas_desktop.windows import main_window
-
-PAGE = Path(__file__).parent / "page"
-# JupyterLab's page shows notices too, and serves its extensions' folders only.
-SHARED = PAGE / "lab" / "daas-session" / "static"
-HEARTBEAT_S = 20
-PING_S = 45
-
-
-class PageHandler(Handler):
-    """The one page."""
-
-    redirects = True
-
-    def get(self) -> None:
-        """Show the desktop."""
-        session = self.session
-        self.render(
-            "index.html",
-            title=session.program.title,
-            portal_url=session.portal_url,
-            notice=session.notice,
-            icon=bool(session.icon),
-            xsrf_token=session.xsrf_token,
-        )
-
-
-class SlashHandler(Handler):
-    """The address without its slash; the page's own links need one."""
-
-    open_door = True
-
-    def get(self) -> None:
-        """Send to the address with the slash."""
-        self.redirect(self.request.path + "/")
-
-
-class ApiHandler(Handler):
-    """Tells the hub that the session is ready; we listen only once the X server answers."""
-
-    open_door = True
-
-    def get(self) -> None:
-        """Give the version."""
-        self.write({"version": __version__})
-
-
-class CallbackHandler(Handler):
-    """Where the hub sends the browser after the login."""
-
-    open_door = True
-    redirects = True
-
-    async def get(self) -> None:
-        """Finish the login."""
-        if self.session.login is None:
-            raise HTTPError(404)
-        try:
-            await self.session.login.finish(self)
-        except LoginError as error:
-            self.send_error(403, reason=str(error))
-        except HubUnreachableError:
-            self.send_error(503, reason="Your sign-in cannot be checked just now. Try again.")
-
-
-class StateHandler(Handler):
-    """Where the program is: once as JSON, or as server-sent events until the viewer goes.
-
-    What the hub wants her to read comes along as events of its own.
-    """
-
-    _task: asyncio.Task[Any] | None = None
-
-    async def get(self) -> None:
-        """Give the state, then each change."""
-        if "text/event-stream" not in self.request.headers.get("Accept", ""):
-            self.write(_as_dict(self.session.program.state))
-            return
-        self.set_header("Content-Type", "text/event-stream")
-        self.set_header("X-Accel-Buffering", "no")
-        self._task = asyncio.current_task()
-        self.session.watch(self)
-        try:
-            await self._tell()
-        except (asyncio.CancelledError, StreamClosedError):
-            return
-
-    async def _tell(self) -> None:
-        told: tuple[str, ...] = ()
-        while True:
-            now = tuple(self._events())
-            self.write("".join(event for event in now if event not in told) or ":\n\n")
-            told = now
-            await self.flush()
-            try:
-                await asyncio.wait_for(self.session.changes.next(), HEARTBEAT_S)
-            except TimeoutError:
-                continue
-
-    def _events(self) -> Iterator[str]:
-        yield f"data: {json.dumps(_as_dict(self.session.program.state))}\n\n"
-        if self.session.notices is not None:
-            yield f"event: notices\ndata: {json.dumps(self.session.notices.look())}\n\n"
-
-    def on_connection_close(self) -> None:
-        """Stop telling when nobody listens."""
-        if self._task is not None:
-            self._task.cancel()
-
-    # When nobody may listen any more.
-    on_finish = on_connection_close
-
-
-class AgainHandler(Handler):
-    """Starts the program again after it has ended."""
-
-    def post(self) -> None:
-        """Start it; harmless while it runs."""
-        self.session.again()
-        self.write(_as_dict(self.session.program.state))
-
-
-class LogHandler(Handler):
-    """The program's last lines."""
-
-    def get(self) -> None:
-        """Give them as plain text."""
-        self.set_header("Content-Type", "text/plain; charset=utf-8")
-        self.write(self.session.program.output())
-
-
-class IconHandler(Handler):
-    """The app's icon."""
-
-    def get(self) -> None:
-        """Give the file that the spawner named."""
-        path = Path(self.session.icon)
-        try:
-            data = path.read_bytes()
-        except OSError:
-            raise HTTPError(404) from None
-        svg = path.suffix == ".svg"
-        self.set_header("Content-Type", "image/svg+xml" if svg else "image/png")
-        self.write(data)
-
-
-class FileHandler(Handler, StaticFileHandler):
-    """The page's own files."""
-
-    def set_extra_headers(self, path: str) -> None:  # noqa: ARG002
-        """Let the browser keep them, but ask each time whether they changed."""
-        self.set_header("Cache-Control", "private, no-cache")
-
-
-class NotFoundHandler(Handler):
-    """Everything else below the prefix: the door first, then a sentence."""
-
-    def get(self) -> None:
-        """There is nothing here."""
-        self.send_error(404, reason="There is no such page.")
-
-
-def application(session: Session, prefix: str) -> Application:
-    """Give the web application; all its addresses lie below `prefix`."""
-    files = {"path": str(PAGE)}
-    return Application(
-        [
-            (prefix, PageHandler),
-            *([(prefix.rstrip("/"), SlashHandler)] if prefix != "/" else []),
-            (prefix + r"api/?", ApiHandler),
-            (prefix + "oauth_callback", CallbackHandler),
-            (prefix + "state", StateHandler),
-            (prefix + "again", AgainHandler),
-            (prefix + "log", LogHandler),
-            (prefix + "icon", IconHandler),
-            (prefix + "rfb", Bridge),
-            (prefix + r"static/(desktop\.css|desktop\.js|novnc\.js)", FileHandler, files),
-            (prefix + r"static/(notices\.js)", FileHandler, {"path": str(SHARED)}),
-        ],
-        default_handler_class=NotFoundHandler,
-        session=session,
-        template_path=str(PAGE),
-        cookie_secret=secrets.token_bytes(32),
-        xsrf_cookies=True,
-        # JupyterLab's proxy loses the encoding of an event stream.
-        compress_response=session.login is not None,
-        websocket_max_message_size=4 * BLOCK_BYTES,
-        websocket_ping_interval=PING_S,
-        websocket_ping_timeout=PING_S,
-        log_function=lambda _: None,  # addresses may carry a code
-    )
-
-
-def _as_dict(state: State) -> dict[str, Any]:
-    return {"phase": state.phase, "status": state.status}
+from daas_desktop.door.hub import Hub, HubSettings
+from daas_desktop.door.hub_login import HubLogin
+from daas_desktop.door.notices import Notices, seconds_between_notices
+from daas_desktop.door.open_connections import seconds_between_questions
+from daas_desktop.pages import application
+from daas_desktop.picture.display import Display
+from daas_desktop.program.process import Program
+from daas_desktop.program.windows import main_window
+from daas_desktop.web import Changes, Session
 
 
 class Desktop:

@@ -11,10 +11,10 @@ from typing import Any
 from tornado.web import RequestHandler
 from tornado.websocket import WebSocketHandler
 
-from daas_desktop.hub import Hub, HubUnreachableError
-from daas_desktop.hub_login import HubLogin
-from daas_desktop.notices import Notices
-from daas_desktop.program import Program
+from daas_desktop.door.hub import Hub, HubUnreachableError
+from daas_desktop.door.hub_login import HubLogin
+from daas_desktop.door.notices import Notices
+from daas_desktop.program.process import Program
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "

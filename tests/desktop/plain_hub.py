@@ -175,7 +175,7 @@ def sessions(python: Path, home: str, extra: Mapping[str, str]) -> dict[str, obj
         "DAAS_TILES": json.dumps([tile]),
         "JUPYTERHUB_ROOT_DIR": home,
     }
-    start = "from daas_desktop.notebook import main; main()"
+    start = "from daas_desktop.notebook.start import main; main()"
     desktop = [str(python), "-m", "daas_desktop", "serve", "--title", "Sleep"]
     return {
         "env": {**environment, **extra},

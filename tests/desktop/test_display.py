@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from daas_desktop.display import Display
+from daas_desktop.picture.display import Display
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_unix_socket
 from tornado.web import Application, RequestHandler
 
-from daas_desktop.hub import Hub, HubSettings, HubUnreachableError
+from daas_desktop.door.hub import Hub, HubSettings, HubUnreachableError
 
 ENVIRONMENT = {
     "JUPYTERHUB_API_TOKEN": "t",

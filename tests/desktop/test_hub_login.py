@@ -12,7 +12,7 @@ import requests
 from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
-from daas_desktop.hub_login import inside
+from daas_desktop.door.hub_login import inside
 from tests.desktop.plain_hub import api, cookies_for, signed_in
 
 

@@ -18,8 +18,8 @@ from aiohttp import (
     WSServerHandshakeError,
 )
 
-from daas_desktop.hub import CALL_TIMEOUT_S
-from daas_desktop.open_connections import ASK_EVERY_S
+from daas_desktop.door.hub import CALL_TIMEOUT_S
+from daas_desktop.door.open_connections import ASK_EVERY_S
 from tests.desktop.plain_hub import PlainHub, api, cookies_for, signed_in
 
 ASKED_EVERY_S = 0.5

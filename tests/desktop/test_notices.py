@@ -14,8 +14,8 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_unix_socket
 from tornado.web import Application, RequestHandler
 
-from daas_desktop.hub import Hub, HubSettings, HubUnreachableError
-from daas_desktop.notices import Notices, parse_notices, seconds_between_notices
+from daas_desktop.door.hub import Hub, HubSettings, HubUnreachableError
+from daas_desktop.door.notices import Notices, parse_notices, seconds_between_notices
 from tests.desktop.plain_hub import PlainHub, api, signed_in
 
 SESSION = {"DAAS_ASK_EVERY_S": "0.1"}

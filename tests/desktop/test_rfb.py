@@ -2,7 +2,7 @@ import struct
 
 import pytest
 
-from daas_desktop.rfb import INPUT, ClientStream, Kind, Piece, ProtocolError
+from daas_desktop.picture.rfb import INPUT, ClientStream, Kind, Piece, ProtocolError
 
 VERSION = b"RFB 003.008\n"
 HELLO = VERSION + b"\1" + b"\1"

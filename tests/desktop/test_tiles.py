@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from daas_desktop.tiles import Tile, parse_tiles, proxy_entry
+from daas_desktop.notebook.tiles import Tile, parse_tiles, proxy_entry
 
 PYMCA = Tile("pymca", "PyMca", "/apps/pymca.svg", ("pymca", "--nativefiledialogs=0"))
 

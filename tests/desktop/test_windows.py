@@ -1,6 +1,6 @@
 import pytest
 
-from daas_desktop.windows import client_windows, is_main, window_type
+from daas_desktop.program.windows import client_windows, is_main, window_type
 
 ROOT = "  Width: 1920\n  Height: 1080\n  Map State: IsViewable\n"
 DESKTOP = "_NET_WM_WINDOW_TYPE(ATOM) = _NET_WM_WINDOW_TYPE_DESKTOP\n"

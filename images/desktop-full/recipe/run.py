@@ -12,8 +12,8 @@ import sys
 import time
 from collections.abc import Mapping
 
-from daas_desktop.display import Display
-from daas_desktop.windows import client_windows
+from daas_desktop.picture.display import Display
+from daas_desktop.program.windows import client_windows
 
 FIRST = {"Xfdesktop", "Xfce4-panel"}
 THEN = {"Thunar": ["thunar", "/"], "Xfce4-terminal": ["xfce4-terminal"]}

@@ -7,8 +7,8 @@ token, once a minute however many pages are open, and not at all while none is.
 import asyncio
 from collections.abc import Callable, Mapping
 
-from daas_desktop.hub import Hub, HubUnreachableError
-from daas_desktop.open_connections import seconds_between_questions
+from daas_desktop.door.hub import Hub, HubUnreachableError
+from daas_desktop.door.open_connections import seconds_between_questions
 
 MOST_SENTENCES = 5
 MOST_CHARACTERS = 500

@@ -15,8 +15,8 @@ from urllib.parse import urlencode
 
 from tornado.web import RequestHandler
 
-from daas_desktop.hub import Hub, HubUnreachableError
-from daas_desktop.open_connections import ASK_EVERY_S, OpenConnections
+from daas_desktop.door.hub import Hub, HubUnreachableError
+from daas_desktop.door.open_connections import ASK_EVERY_S, OpenConnections
 
 FLOW_KEPT_S = 600
 LONGEST_NEXT = 1500

@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from daas_desktop.display import dies_with_us
+from daas_desktop.picture.display import dies_with_us
 
 TILE_READY_WITHIN_S = 20
 

@@ -13,7 +13,7 @@ from tornado.http1connection import HTTP1Connection
 from tornado.web import RequestHandler
 from tornado.websocket import WebSocketHandler
 
-from daas_desktop.hub import CALL_TIMEOUT_S, HubUnreachableError
+from daas_desktop.door.hub import CALL_TIMEOUT_S, HubUnreachableError
 
 # With the 10 s that an answer may take, and the 5 s for which a web socket that was told to close
 # still takes input from a browser that does not listen, signing out works within 30 s.

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from daas_desktop.display import dies_with_us
+from daas_desktop.picture.display import dies_with_us
 
 if TYPE_CHECKING:
     # Imported later, by tornado, while the program starts already.

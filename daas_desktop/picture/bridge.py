@@ -11,7 +11,7 @@ import socket
 from tornado.iostream import StreamClosedError
 from tornado.websocket import WebSocketClosedError
 
-from daas_desktop.rfb import INPUT, ClientStream, ProtocolError
+from daas_desktop.picture.rfb import INPUT, ClientStream, ProtocolError
 from daas_desktop.web import WebSocket
 
 BLOCK_BYTES = 64 * 1024

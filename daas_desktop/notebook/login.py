@@ -17,12 +17,12 @@ from tornado.httputil import HTTPServerRequest
 from tornado.web import HTTPError, authenticated
 from traitlets import default
 
-from daas_desktop.hub import Hub, HubSettings, HubUnreachableError
-from daas_desktop.notices import Notices, seconds_between_notices
-from daas_desktop.open_connections import OpenConnections, seconds_between_questions
+from daas_desktop.door.hub import Hub, HubSettings, HubUnreachableError
+from daas_desktop.door.notices import Notices, seconds_between_notices
+from daas_desktop.door.open_connections import OpenConnections, seconds_between_questions
 
 # Holds the extension of JupyterLab's page that says "You are no longer signed in", and notices.
-EXTENSIONS = Path(__file__).parent / "page" / "lab"
+EXTENSIONS = Path(__file__).parents[1] / "page" / "lab"
 ASK_EVERY_S = seconds_between_questions(os.environ)
 
 PAGE = """<!doctype html>

@@ -15,8 +15,8 @@ from jupyter_server.serverapp import ServerApp
 from jupyterhub.singleuser.extension import JupyterHubSingleUser
 
 from daas_desktop.__main__ import INHERITED_FD
-from daas_desktop.notebook_login import ASK_EVERY_S, EXTENSIONS, Door
-from daas_desktop.tiles import parse_tiles, proxy_entry
+from daas_desktop.notebook.login import ASK_EVERY_S, EXTENSIONS, Door
+from daas_desktop.notebook.tiles import parse_tiles, proxy_entry
 
 # Language servers need programs that no image has; the shim serves the old notebook's addresses.
 LEFT_OUT = {"jupyter_lsp": False, "notebook_shim": False}
@@ -52,7 +52,7 @@ class Notebook(JupyterHubSingleUser):
     @classmethod
     def get_extension_package(cls) -> str:
         """Name this module; the default would be the whole package."""
-        return "daas_desktop.notebook"
+        return "daas_desktop.notebook.start"
 
     @classmethod
     def make_serverapp(cls, **kwargs: Any) -> ServerApp:
@@ -103,13 +103,13 @@ def without_plugins(page_config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _jupyter_server_extension_points() -> list[dict[str, Any]]:
-    return [{"module": "daas_desktop.notebook", "app": Notebook}]
+    return [{"module": "daas_desktop.notebook.start", "app": Notebook}]
 
 
 def main() -> None:
     """Run JupyterLab until it is told to stop."""
     # Imported by its own name: run with -m there would be two of the class.
-    from daas_desktop.notebook import Notebook as App  # noqa: PLC0415
+    from daas_desktop.notebook.start import Notebook as App  # noqa: PLC0415
 
     App.launch_instance()
 

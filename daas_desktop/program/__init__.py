@@ -1,0 +1,1 @@
+"""The program that a session is for: its process, and its windows on the screen."""
