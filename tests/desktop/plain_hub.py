@@ -177,9 +177,10 @@ def sessions(python: Path, home: str, extra: Mapping[str, str]) -> dict[str, obj
     }
     start = "from daas_desktop.notebook.start import main; main()"
     desktop = [str(python), "-m", "daas_desktop", "serve", "--title", "Sleep"]
+    program = json.loads(extra.get("TEST_PROGRAM", '["sleep", "100"]'))
     return {
         "env": {**environment, **extra},
-        "desktop": [*desktop, "--", "sleep", "100"],
+        "desktop": [*desktop, "--", *program],
         "lab": [str(python), "-c", start, "--allow-root"],
     }
 
