@@ -103,7 +103,9 @@ def descendants(root: int) -> list[int]:
 class Viewer:
     """A web socket that speaks RFB, and can stop reading."""
 
-    def __init__(self, path: Path, headers: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, path: Path, headers: dict[str, str] | None = None, address: str = "/rfb"
+    ) -> None:
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(10)
         self.socket.connect(str(path))
@@ -116,7 +118,7 @@ class Viewer:
             **(headers or {}),
         }
         head = "".join(f"{k}: {v}\r\n" for k, v in lines.items())
-        self.socket.sendall(f"GET /rfb HTTP/1.1\r\n{head}\r\n".encode())
+        self.socket.sendall(f"GET {address} HTTP/1.1\r\n{head}\r\n".encode())
         self._file = self.socket.makefile("rb")
         self.status = int(self._file.readline().split()[1])
         while self._file.readline().strip():
@@ -312,8 +314,8 @@ def view() -> Iterator[Callable[..., Viewer]]:
     """Connect a viewer to a desktop."""
     viewers: list[Viewer] = []
 
-    def connect(desktop: Desktop, **headers: str) -> Viewer:
-        viewers.append(Viewer(desktop.path, headers))
+    def connect(desktop: Desktop, tab: str = "", **headers: str) -> Viewer:
+        viewers.append(Viewer(desktop.path, headers, f"/rfb?tab={tab}"))
         return viewers[-1]
 
     yield connect
@@ -344,10 +346,12 @@ def chromium() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def hub(request: pytest.FixtureRequest, session_python: Path) -> Iterator[PlainHub]:
-    """A hub with two people; a module's SESSION is what its sessions find in the environment."""
+    """A hub with three people; a module's SESSION is what its sessions find, COMMAND what they run."""
     if not PROXY.exists():
         pytest.skip("configurable-http-proxy is missing: run `make`")
-    with plain_hub(session_python, getattr(request.module, "SESSION", {})) as running:
+    extra = getattr(request.module, "SESSION", {})
+    command = getattr(request.module, "COMMAND", ("sleep", "100"))
+    with plain_hub(session_python, extra, command) as running:
         until(running.answers, "the hub answers", 30)
         for person in ("pi", "other"):
             assert api(running, "POST", f"users/{person}").status_code == 201

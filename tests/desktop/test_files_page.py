@@ -1,6 +1,5 @@
 """The dialog "Files" and the button "End session", in a real browser behind hub and proxy."""
 
-import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,18 +10,14 @@ import requests
 
 from tests.desktop.chromium import violations
 from tests.desktop.conftest import SESSION_PYTHON
-from tests.desktop.plain_hub import TOKEN, PlainHub, api, signed_in
+from tests.desktop.plain_hub import PlainHub, api
 from tests.desktop.test_closing import ASKS
 from tests.desktop.test_leaving_page import sign_in
 
 pytestmark = pytest.mark.browser
 
 MIB = 1 << 20
-SESSION = {
-    "TEST_PROGRAM": json.dumps(
-        [str(SESSION_PYTHON), "-c", "import textwrap; exec(textwrap.dedent('''" + ASKS + "'''))"]
-    )
-}
+COMMAND = (str(SESSION_PYTHON), "-c", textwrap.dedent(ASKS))
 
 
 @pytest.fixture
@@ -102,21 +97,6 @@ def test_files_dropped_on_the_picture_are_uploaded(
     )
     page.wait_for_selector("#files-said:has-text('dropped.txt is uploaded.')")
     assert (hub.folder / "dropped.txt").read_text() == "dropped"
-
-
-def test_who_may_look_but_is_not_the_owner_gets_no_files_and_ends_nothing(
-    hub: PlainHub, desktop: str, page: Any
-) -> None:
-    """S1: an administrator, or a guest."""
-    made = api(hub, "POST", "users/other/tokens", {"scopes": ["access:servers!user=pi"]})
-    for token, allowed in ((TOKEN, False), (made.json().get("token", ""), False)):
-        headers = {"Authorization": f"token {token}"}
-        for path in ("files", "files/download?path=.bashrc"):
-            answer = requests.get(desktop + path, headers=headers, timeout=5)
-            assert (answer.status_code == 200) is allowed, answer.text
-    with signed_in(hub, "pi") as owner:
-        assert owner.get(desktop, timeout=5).ok
-        assert owner.get(f"{desktop}files", timeout=5).status_code == 200
 
 
 def test_the_program_is_asked_before_the_session_ends(
