@@ -16,6 +16,12 @@ from tornado.web import Application, HTTPError, StaticFileHandler
 from daas_desktop import __version__
 from daas_desktop.door.hub import HubUnreachableError
 from daas_desktop.door.hub_login import LoginError
+from daas_desktop.files.handlers import (
+    DownloadHandler,
+    FolderHandler,
+    PieceHandler,
+    UploadHandler,
+)
 from daas_desktop.picture.bridge import BLOCK_BYTES, Bridge
 from daas_desktop.program.process import State
 from daas_desktop.together import ControlHandler, GuestHandler, InvitationsHandler, Told
@@ -44,6 +50,9 @@ class PageHandler(Handler):
             notice=session.notice,
             icon=bool(session.icon),
             xsrf_token=session.xsrf_token,
+            files=session.files if self.visitor.owner and session.files.offered else None,
+            # A tile of JupyterLab's ends with JupyterLab.
+            may_end=self.visitor.owner and session.login is not None,
         )
 
 
@@ -124,6 +133,8 @@ class StateHandler(Handler):
 
     def _events(self, others: Told) -> Iterator[str]:
         yield f"data: {json.dumps(_as_dict(self.session.program.state))}\n\n"
+        if self.session.closing.phase is not None:
+            yield f"event: closing\ndata: {json.dumps(self.session.closing.phase)}\n\n"
         if self.session.notices is not None:
             yield f"event: notices\ndata: {json.dumps(self.session.notices.look())}\n\n"
         for name, content in others.events():
@@ -147,6 +158,22 @@ class AgainHandler(Handler):
         """Start it; harmless while it runs."""
         self.session.again()
         self.write(_as_dict(self.session.program.state))
+
+
+class EndHandler(Handler):
+    """Ends the session: the program is asked first, then may be made to, if she says so."""
+
+    for_owner = True
+
+    def post(self) -> None:
+        """Do what `how` says: `ask`, `keep` or `force`."""
+        closing = self.session.closing
+        ways = {"ask": closing.ask, "keep": closing.keep, "force": closing.force}
+        way = ways.get(self.get_query_argument("how", "ask"))
+        if way is None:
+            raise HTTPError(404)
+        way()
+        self.write({"closing": closing.phase})
 
 
 class LogHandler(Handler):
@@ -202,13 +229,19 @@ def application(session: Session, prefix: str) -> Application:
             (prefix + "oauth_callback", CallbackHandler),
             (prefix + "state", StateHandler),
             (prefix + "again", AgainHandler),
+            (prefix + "end", EndHandler),
             (prefix + "log", LogHandler),
             (prefix + "control", ControlHandler),
             (prefix + "guests/([0-9]{1,9})", GuestHandler),
             (prefix + "invitations", InvitationsHandler),
+            (prefix + "files", FolderHandler),
+            (prefix + "files/download", DownloadHandler),
+            (prefix + "files/upload", UploadHandler),
+            (prefix + r"files/upload/([\w-]+)", PieceHandler),
             (prefix + "icon", IconHandler),
             (prefix + "rfb", Bridge),
             (prefix + r"static/(desktop\.css|desktop\.js|novnc\.js)", FileHandler, files),
+            (prefix + r"static/(files\.css|files\.js|uploads\.js|end\.js)", FileHandler, files),
             (prefix + r"static/(notices\.js)", FileHandler, {"path": str(SHARED)}),
         ],
         default_handler_class=NotFoundHandler,

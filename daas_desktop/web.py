@@ -14,7 +14,9 @@ from tornado.websocket import WebSocketHandler
 from daas_desktop.door.hub import Hub, HubUnreachableError
 from daas_desktop.door.hub_login import HubLogin, Verdict
 from daas_desktop.door.notices import Notices
+from daas_desktop.files.session_files import Files
 from daas_desktop.picture.viewers import Viewers
+from daas_desktop.program.closing import Closing
 from daas_desktop.program.process import Program
 
 POLICY = (
@@ -52,6 +54,8 @@ class Session:
     hub_version: str
     watching: str
     again: Callable[[], None]
+    files: Files
+    closing: Closing
     hub: Hub | None = None
     login: HubLogin | None = None
     notices: Notices | None = None

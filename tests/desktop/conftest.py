@@ -191,14 +191,18 @@ class Desktop:
         self.log = log
 
     def ask(
-        self, path: str, method: str = "GET", headers: dict[str, str] | None = None
+        self,
+        path: str,
+        method: str = "GET",
+        headers: dict[str, str] | None = None,
+        body: Any = None,
     ) -> tuple[int, http.client.HTTPMessage, bytes]:
         connection = http.client.HTTPConnection("session", timeout=10)
         connection.sock = socket.socket(socket.AF_UNIX)
         connection.sock.settimeout(10)
         try:
             connection.sock.connect(str(self.path))
-            connection.request(method, path, headers=headers or {})
+            connection.request(method, path, body, headers or {})
             answer = connection.getresponse()
             return answer.status, answer.headers, answer.read()
         finally:
@@ -258,12 +262,14 @@ def start(session_python: Path, directory: Path) -> Iterator[Callable[..., Deskt
     """Start a desktop as a tile, which asks for no login, with a given program."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def begin(*command: str, title: str = "Test program", **extra: str) -> Desktop:
+    def begin(
+        *command: str, title: str = "Test program", within: tuple[str, ...] = (), **extra: str
+    ) -> Desktop:
         log = directory / "desktop.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [
-                    *(session_python, "-m", "daas_desktop", "tile"),
+                    *(*within, session_python, "-m", "daas_desktop", "tile"),
                     *("--socket", directory / "s", "--title", title, "--", *command),
                 ],
                 env={**session_environment(directory), **extra},
@@ -348,10 +354,12 @@ def chromium() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def hub(request: pytest.FixtureRequest, session_python: Path) -> Iterator[PlainHub]:
-    """A hub with two people; a module's SESSION is what its sessions find in the environment."""
+    """A hub with three people; a module's SESSION is what its sessions find, COMMAND what they run."""
     if not PROXY.exists():
         pytest.skip("configurable-http-proxy is missing: run `make`")
-    with plain_hub(session_python, getattr(request.module, "SESSION", {})) as running:
+    extra = getattr(request.module, "SESSION", {})
+    command = getattr(request.module, "COMMAND", ("sleep", "100"))
+    with plain_hub(session_python, extra, command) as running:
         until(running.answers, "the hub answers", 30)
         for person in ("pi", "other"):
             assert api(running, "POST", f"users/{person}").status_code == 201
