@@ -16,11 +16,17 @@ from traitlets import Unicode, default
 
 from daas_catalogue.facility import Facility
 from daas_model.engines import Engine
-from daas_model.errors import DaasError, EngineProblem, NeedsProposal, ProposalNotFound
+from daas_model.errors import (
+    DaasError,
+    EngineProblem,
+    NeedsProposal,
+    ProposalNotFound,
+    WatchingRefused,
+)
 from daas_model.launch import LaunchRequest
 from daas_model.people import Person
 from daas_model.proposals import Proposal
-from daas_spawner import states
+from daas_spawner import guests, states
 from daas_spawner.backend import Backend, State
 from daas_spawner.backends import Place, make_backend
 from daas_spawner.one_door import refusal, require_portal
@@ -205,8 +211,20 @@ class DaasSpawner(Spawner):
             return False
         return True
 
+    async def still_watched_by(self, guest: Any) -> bool:
+        """Tell whether the hub's user *guest* may still look at this session.
+
+        Asked by the authenticator's sweep. Raises `DaasError` when the catalogue cannot tell.
+        """
+        try:
+            request = LaunchRequest.parse(self.user_options)
+            await self.facility.check_guest(guests.person_of(guest), request)
+        except WatchingRefused:
+            return False
+        return True
+
     def _person(self) -> Person:
-        return Person.of_hub(self.user.name, (group.name for group in self.user.groups))
+        return guests.person_of(self.user)
 
     def _checked(self, proposals: tuple[Proposal, ...]) -> dict[str, Any]:
         return {proposal.id: self.facility.layout.check(proposal) for proposal in proposals}
@@ -221,6 +239,7 @@ class DaasSpawner(Spawner):
         hub["DAAS_HUB_VERSION"] = hub_version
         hub["DAAS_PORTAL_URL"] = self.portal_url
         hub["DAAS_DEMO_NOTICE"] = self.notice
+        hub["DAAS_WATCHING"] = self.facility.watching
         folder = self.backend.hub_folder
         here = self._engine.kind == "local"
         environment = Path(self.session_environment)
@@ -279,6 +298,8 @@ class DaasSpawner(Spawner):
         """Forget the session."""
         super().clear_state()
         self._backend = self._engine = None
+        # The hub calls this before each start and after each end.
+        guests.send_all_out(self.orm_spawner)
 
 
 def program_mounts(environment: Path) -> tuple[Mount, ...]:
