@@ -18,6 +18,7 @@ from daas_desktop.door.hub import Hub, HubSettings
 from daas_desktop.door.hub_login import HubLogin
 from daas_desktop.door.notices import Notices, seconds_between_notices
 from daas_desktop.door.open_connections import seconds_between_questions
+from daas_desktop.door.use import Use, WorkWatch
 from daas_desktop.pages import application
 from daas_desktop.picture.display import Display
 from daas_desktop.program.process import Program
@@ -49,7 +50,7 @@ class Desktop:
             icon=icon,
             hub_version=env.get("DAAS_HUB_VERSION", ""),
             again=program.start,
-            hub=client,
+            use=Use(client, WorkWatch(env), every_s) if client else None,
             login=HubLogin(client, seconds_between_questions(env)) if hub and client else None,
             notices=Notices(client, every_s, changes.announce) if client else None,
             changes=changes,
@@ -68,8 +69,14 @@ class Desktop:
         listener.setblocking(False)
         server = HTTPServer(application(self.session, self._prefix), xheaders=True)
         server.add_socket(listener)
+        use = self.session.use
+        # JupyterLab's own server looks at what a tile's programs do.
+        alone = use is not None and self.session.login is not None
+        looking = asyncio.create_task(use.run()) if use and alone else None
         await self._stop.wait()
         server.stop()
+        if looking is not None:
+            looking.cancel()
         if self._window is not None:
             self._window.cancel()
             await asyncio.wait({self._window})

@@ -11,9 +11,10 @@ from typing import Any
 from tornado.web import RequestHandler
 from tornado.websocket import WebSocketHandler
 
-from daas_desktop.door.hub import Hub, HubUnreachableError
+from daas_desktop.door.hub import HubUnreachableError
 from daas_desktop.door.hub_login import HubLogin
 from daas_desktop.door.notices import Notices
+from daas_desktop.door.use import Use
 from daas_desktop.program.process import Program
 
 POLICY = (
@@ -50,15 +51,15 @@ class Session:
     icon: str
     hub_version: str
     again: Callable[[], None]
-    hub: Hub | None = None
+    use: Use | None = None
     login: HubLogin | None = None
     notices: Notices | None = None
     changes: Changes = field(default_factory=Changes)
 
     def somebody_is_at_work(self) -> None:
         """Note keyboard or mouse input."""
-        if self.hub is not None:
-            self.hub.report_activity()
+        if self.use is not None:
+            self.use.used()
 
     def watch(self, handler: RequestHandler) -> None:
         """See to it that a long connection ends with its visitor's login."""
