@@ -18,12 +18,14 @@ from daas_desktop.door.hub import HubUnreachableError
 from daas_desktop.door.hub_login import LoginError
 from daas_desktop.picture.bridge import BLOCK_BYTES, Bridge
 from daas_desktop.program.process import State
+from daas_desktop.together import ControlHandler, GuestHandler, InvitationsHandler, Told
 from daas_desktop.web import Handler, Session
 
 PAGE = Path(__file__).parent / "page"
 # JupyterLab's page shows notices too, and serves its extensions' folders only.
 SHARED = PAGE / "lab" / "daas-session" / "static"
 HEARTBEAT_S = 20
+MEASURED_EVERY_S = 2
 PING_S = 45
 
 
@@ -100,27 +102,32 @@ class StateHandler(Handler):
         self.set_header("X-Accel-Buffering", "no")
         self._task = asyncio.current_task()
         self.session.watch(self)
+        tab = self.get_query_argument("tab", "")
+        others = Told(self.session.viewers, tab, owner=self.visitor.owner)
         try:
-            await self._tell()
+            await self._tell(others)
         except (asyncio.CancelledError, StreamClosedError):
             return
 
-    async def _tell(self) -> None:
+    async def _tell(self, others: Told) -> None:
         told: tuple[str, ...] = ()
         while True:
-            now = tuple(self._events())
+            now = tuple(self._events(others))
             self.write("".join(event for event in now if event not in told) or ":\n\n")
             told = now
             await self.flush()
+            wait_s = MEASURED_EVERY_S if others.connected else HEARTBEAT_S
             try:
-                await asyncio.wait_for(self.session.changes.next(), HEARTBEAT_S)
+                await asyncio.wait_for(self.session.changes.next(), wait_s)
             except TimeoutError:
                 continue
 
-    def _events(self) -> Iterator[str]:
+    def _events(self, others: Told) -> Iterator[str]:
         yield f"data: {json.dumps(_as_dict(self.session.program.state))}\n\n"
         if self.session.notices is not None:
             yield f"event: notices\ndata: {json.dumps(self.session.notices.look())}\n\n"
+        for name, content in others.events():
+            yield f"event: {name}\ndata: {json.dumps(content)}\n\n"
 
     def on_connection_close(self) -> None:
         """Stop telling when nobody listens."""
@@ -134,6 +141,8 @@ class StateHandler(Handler):
 class AgainHandler(Handler):
     """Starts the program again after it has ended."""
 
+    for_owner = True
+
     def post(self) -> None:
         """Start it; harmless while it runs."""
         self.session.again()
@@ -142,6 +151,8 @@ class AgainHandler(Handler):
 
 class LogHandler(Handler):
     """The program's last lines."""
+
+    for_owner = True
 
     def get(self) -> None:
         """Give them as plain text."""
@@ -192,6 +203,9 @@ def application(session: Session, prefix: str) -> Application:
             (prefix + "state", StateHandler),
             (prefix + "again", AgainHandler),
             (prefix + "log", LogHandler),
+            (prefix + "control", ControlHandler),
+            (prefix + "guests/([0-9]{1,9})", GuestHandler),
+            (prefix + "invitations", InvitationsHandler),
             (prefix + "icon", IconHandler),
             (prefix + "rfb", Bridge),
             (prefix + r"static/(desktop\.css|desktop\.js|novnc\.js)", FileHandler, files),

@@ -21,6 +21,7 @@ from daas_desktop.door.open_connections import seconds_between_questions
 from daas_desktop.door.use import Use, WorkWatch
 from daas_desktop.pages import application
 from daas_desktop.picture.display import Display
+from daas_desktop.picture.viewers import Viewers
 from daas_desktop.program.process import Program
 from daas_desktop.program.windows import main_window
 from daas_desktop.web import Changes, Session
@@ -49,11 +50,14 @@ class Desktop:
             notice=env.get("DAAS_DEMO_NOTICE", ""),
             icon=icon,
             hub_version=env.get("DAAS_HUB_VERSION", ""),
+            watching=env.get("DAAS_WATCHING", "off"),
             again=program.start,
+            hub=client,
             use=Use(client, WorkWatch(env), every_s) if client else None,
             login=HubLogin(client, seconds_between_questions(env)) if hub and client else None,
             notices=Notices(client, every_s, changes.announce) if client else None,
             changes=changes,
+            viewers=Viewers(changes.announce),
         )
 
     async def run(self, listener: socket.socket) -> int:

@@ -11,7 +11,7 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote, urlencode, urlsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from tornado.httpclient import AsyncHTTPClient, HTTPError
 from tornado.netutil import Resolver
@@ -50,6 +50,8 @@ class HubSettings:
     server_name: str
     access_scopes: frozenset[str]
     activity_url: str
+    # Whose session this is; everybody else is a guest.
+    owner: str = ""
     # `__Host-`: no other host can plant such a cookie. The hub says so where hosts are apart.
     cookie_prefix: str = ""
 
@@ -73,6 +75,7 @@ class HubSettings:
             server_name=env.get("JUPYTERHUB_SERVER_NAME", ""),
             access_scopes=frozenset(json.loads(env["JUPYTERHUB_OAUTH_ACCESS_SCOPES"])),
             activity_url=env.get("JUPYTERHUB_ACTIVITY_URL", ""),
+            owner=env.get("JUPYTERHUB_USER", ""),
             cookie_prefix="__Host-" if env.get(HOST_COOKIES, "0") == "1" else "",
         )
 
@@ -111,6 +114,7 @@ class Hub:
         token: str | None = None,
         form: Mapping[str, str] | None = None,
         data: object = None,
+        method: str = "",
     ) -> Any:
         """Give the hub's JSON answer, or None when it refuses.
 
@@ -126,7 +130,7 @@ class Hub:
         try:
             answer = await self._client.fetch(
                 url,
-                method="GET" if body is None else "POST",
+                method=method or ("GET" if body is None else "POST"),
                 headers=headers,
                 body=body,
                 request_timeout=CALL_TIMEOUT_S,
@@ -142,6 +146,15 @@ class Hub:
             return json.loads(answer.body) if answer.body else {}
         except ValueError:
             raise HubUnreachableError("the hub's answer is no JSON") from None
+
+    async def call_invitations(self, method: str, name: str = "") -> Any:
+        """Ask for an invitation to this session, or take one guest's or all of them back.
+
+        Gives None where the facility refuses. Raises HubUnreachableError.
+        """
+        url = f"{self.settings.api_url}/invitations" + (f"/{quote(name, safe='')}" if name else "")
+        data: object = {} if method == "POST" else None
+        return await self.call(url, token=self.settings.api_token, data=data, method=method)
 
     async def report_use(self, last: datetime.datetime) -> None:
         """Tell the hub when somebody or something last used this session."""
