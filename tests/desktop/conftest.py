@@ -103,7 +103,9 @@ def descendants(root: int) -> list[int]:
 class Viewer:
     """A web socket that speaks RFB, and can stop reading."""
 
-    def __init__(self, path: Path, headers: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, path: Path, headers: dict[str, str] | None = None, address: str = "/rfb"
+    ) -> None:
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(10)
         self.socket.connect(str(path))
@@ -116,7 +118,7 @@ class Viewer:
             **(headers or {}),
         }
         head = "".join(f"{k}: {v}\r\n" for k, v in lines.items())
-        self.socket.sendall(f"GET /rfb HTTP/1.1\r\n{head}\r\n".encode())
+        self.socket.sendall(f"GET {address} HTTP/1.1\r\n{head}\r\n".encode())
         self._file = self.socket.makefile("rb")
         self.status = int(self._file.readline().split()[1])
         while self._file.readline().strip():
@@ -306,8 +308,8 @@ def view() -> Iterator[Callable[..., Viewer]]:
     """Connect a viewer to a desktop."""
     viewers: list[Viewer] = []
 
-    def connect(desktop: Desktop, **headers: str) -> Viewer:
-        viewers.append(Viewer(desktop.path, headers))
+    def connect(desktop: Desktop, tab: str = "", **headers: str) -> Viewer:
+        viewers.append(Viewer(desktop.path, headers, f"/rfb?tab={tab}"))
         return viewers[-1]
 
     yield connect
