@@ -19,6 +19,7 @@ from daas_desktop.door.hub_login import HubLogin
 from daas_desktop.door.notices import Notices, seconds_between_notices
 from daas_desktop.door.open_connections import seconds_between_questions
 from daas_desktop.pages import application
+from daas_desktop.picture.clipboard import clipboard_switch
 from daas_desktop.picture.display import Display
 from daas_desktop.program.process import Program
 from daas_desktop.program.windows import main_window
@@ -49,6 +50,7 @@ class Desktop:
             icon=icon,
             hub_version=env.get("DAAS_HUB_VERSION", ""),
             again=program.start,
+            clipboard=clipboard_switch(env),
             hub=client,
             login=HubLogin(client, seconds_between_questions(env)) if hub and client else None,
             notices=Notices(client, every_s, changes.announce) if client else None,

@@ -50,6 +50,7 @@ class Session:
     icon: str
     hub_version: str
     again: Callable[[], None]
+    clipboard: str = "both"
     hub: Hub | None = None
     login: HubLogin | None = None
     notices: Notices | None = None

@@ -12,7 +12,7 @@ from typing import Any
 
 from jupyterhub import __version__ as hub_version
 from jupyterhub.spawner import Spawner
-from traitlets import Unicode, default
+from traitlets import Enum, Unicode, default
 
 from daas_catalogue.facility import Facility
 from daas_model.engines import Engine
@@ -82,6 +82,16 @@ class DaasSpawner(Spawner):
         help="""A short sentence that every desktop shows, such as the demo's notice.
 
         Example: `Demo: nothing here is real.`
+        """,
+    ).tag(config=True)
+
+    clipboard = Enum(
+        ["both", "in", "out", "off"],
+        default_value="both",
+        help="""Which way text may be copied between desktops and people's own computers.
+
+        "in" is into the program only, "out" is out of it only. The session's X server keeps to
+        it; it is no wall against its owner, who sees the picture. Example: `in`.
         """,
     ).tag(config=True)
 
@@ -221,6 +231,7 @@ class DaasSpawner(Spawner):
         hub["DAAS_HUB_VERSION"] = hub_version
         hub["DAAS_PORTAL_URL"] = self.portal_url
         hub["DAAS_DEMO_NOTICE"] = self.notice
+        hub["DAAS_CLIPBOARD"] = self.clipboard
         folder = self.backend.hub_folder
         here = self._engine.kind == "local"
         environment = Path(self.session_environment)
