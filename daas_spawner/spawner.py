@@ -14,7 +14,7 @@ from typing import Any
 
 from jupyterhub import __version__ as hub_version
 from jupyterhub.spawner import Spawner
-from traitlets import Float, Unicode, default
+from traitlets import Enum, Float, Unicode, default
 
 from daas_catalogue.facility import Facility
 from daas_model.engines import Engine
@@ -111,6 +111,16 @@ class DaasSpawner(Spawner):
         help="""How many cores must be busy in a session, on average over a minute, for its
         programs to count as computing: then nobody needs to touch it. What shows the picture is
         not counted. With 0 no session is ever idle. Example: `0.5`.
+        """,
+    ).tag(config=True)
+
+    clipboard = Enum(
+        ["both", "in", "out", "off"],
+        default_value="both",
+        help="""Which way text may be copied between desktops and people's own computers.
+
+        "in" is into the program only, "out" is out of it only. The session's X server keeps to
+        it; it is no wall against its owner, who sees the picture. Example: `in`.
         """,
     ).tag(config=True)
 
@@ -290,6 +300,7 @@ class DaasSpawner(Spawner):
         hub["DAAS_PORTAL_URL"] = self.portal_url
         hub["DAAS_DEMO_NOTICE"] = self.notice
         hub["DAAS_WATCHING"] = self.facility.watching
+        hub["DAAS_CLIPBOARD"] = self.clipboard
         folder = self.backend.hub_folder
         here = self._engine.kind == "local"
         environment = Path(self.session_environment)

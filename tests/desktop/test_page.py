@@ -121,7 +121,7 @@ def holds(page: Any, wait_until: Callable[..., Any]) -> Callable[[str], None]:
     return lambda condition: wait_until(lambda: page.evaluate(condition), condition)
 
 
-CANVAS_FOCUSED = "document.activeElement.tagName === 'CANVAS'"
+CANVAS_FOCUSED = "document.activeElement.id === 'keyboard'"
 
 
 def test_the_page_shows_the_program_and_the_browser_has_no_complaint(page: Any) -> None:
