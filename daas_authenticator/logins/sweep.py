@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from daas_authenticator.kept_login import KeptLogin
 from daas_authenticator.logins.ending import end_logins, forget_scripts, forget_tokens
 from daas_authenticator.logins.guests import Guests
+from daas_authenticator.logins.idle import end_idle_sessions
 from daas_authenticator.logins.memberships import Memberships, end_session
 from daas_authenticator.logins.notices import Grace, Notice, Reason, notice
 from daas_authenticator.logins.register import Register
@@ -82,6 +83,7 @@ class Sweep:
         await asyncio.gather(
             self._again_and_again(self.logins_and_blocked, seconds),
             self._again_and_again(self.refused_and_members, seconds),
+            self._again_and_again(self.idle, seconds),
         )
 
     async def _again_and_again(self, sweep: Callable[[], Awaitable[None]], seconds: float) -> None:
@@ -114,6 +116,10 @@ class Sweep:
         ]
         await self._look_at_all(users, self._look_at)
         await self._look_at_all(self._guests.due(), self._guests.look_at)
+
+    async def idle(self) -> None:
+        """End what nobody uses."""
+        await end_idle_sessions(self._app, self._authenticator.audit, self._authenticator.log)
 
     async def _look_at_all(
         self, users: Iterable[Any], look: Callable[[Any], Awaitable[None]]

@@ -1,6 +1,8 @@
 // The desktop's page: shows the X server's picture, says what the program is doing, keeps the
 // connection. `novnc.js` beside it is noVNC's core/rfb.js in one file, made by `make`.
 
+import "./files.js";
+import { endIn } from "./end.js";
 import RFB from "./novnc.js";
 import { noticesIn } from "./notices.js";
 
@@ -86,6 +88,7 @@ function last(said, button) {
   $("line").hidden = true;
   show({ ...said, actions: true, kind: "ended" });
   $("again").hidden = true;
+  $("end-ended")?.remove();
   $("sign-in").hidden = button !== "sign-in";
   $(button).focus();
 }
@@ -127,6 +130,8 @@ states.onmessage = (event) => {
 
 const tell = noticesIn($("notices"), () => rfb?.focus());
 states.addEventListener("notices", (event) => tell(JSON.parse(event.data)));
+
+endIn(states, sessionOver);
 
 // ---- the picture -------------------------------------------------------------------------
 

@@ -103,10 +103,20 @@ def descendants(root: int) -> list[int]:
 class Viewer:
     """A web socket that speaks RFB, and can stop reading."""
 
-    def __init__(self, path: Path, headers: dict[str, str] | None = None) -> None:
-        self.socket = socket.socket(socket.AF_UNIX)
+    def __init__(
+        self,
+        place: Path | tuple[str, int],
+        headers: dict[str, str] | None = None,
+        address: str = "/rfb",
+    ) -> None:
+        unix = isinstance(place, Path)
+        self.socket = socket.socket(socket.AF_UNIX if unix else socket.AF_INET)
         self.socket.settimeout(10)
-        self.socket.connect(str(path))
+        try:
+            self.socket.connect(str(place) if unix else place)
+        except OSError:
+            self.socket.close()
+            raise
         lines = {
             "Host": "session",
             "Upgrade": "websocket",
@@ -116,7 +126,7 @@ class Viewer:
             **(headers or {}),
         }
         head = "".join(f"{k}: {v}\r\n" for k, v in lines.items())
-        self.socket.sendall(f"GET /rfb HTTP/1.1\r\n{head}\r\n".encode())
+        self.socket.sendall(f"GET {address} HTTP/1.1\r\n{head}\r\n".encode())
         self._file = self.socket.makefile("rb")
         self.status = int(self._file.readline().split()[1])
         while self._file.readline().strip():
@@ -181,14 +191,18 @@ class Desktop:
         self.log = log
 
     def ask(
-        self, path: str, method: str = "GET", headers: dict[str, str] | None = None
+        self,
+        path: str,
+        method: str = "GET",
+        headers: dict[str, str] | None = None,
+        body: Any = None,
     ) -> tuple[int, http.client.HTTPMessage, bytes]:
         connection = http.client.HTTPConnection("session", timeout=10)
         connection.sock = socket.socket(socket.AF_UNIX)
         connection.sock.settimeout(10)
         try:
             connection.sock.connect(str(self.path))
-            connection.request(method, path, headers=headers or {})
+            connection.request(method, path, body, headers or {})
             answer = connection.getresponse()
             return answer.status, answer.headers, answer.read()
         finally:
@@ -248,12 +262,14 @@ def start(session_python: Path, directory: Path) -> Iterator[Callable[..., Deskt
     """Start a desktop as a tile, which asks for no login, with a given program."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def begin(*command: str, title: str = "Test program", **extra: str) -> Desktop:
+    def begin(
+        *command: str, title: str = "Test program", within: tuple[str, ...] = (), **extra: str
+    ) -> Desktop:
         log = directory / "desktop.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [
-                    *(session_python, "-m", "daas_desktop", "tile"),
+                    *(*within, session_python, "-m", "daas_desktop", "tile"),
                     *("--socket", directory / "s", "--title", title, "--", *command),
                 ],
                 env={**session_environment(directory), **extra},
@@ -306,8 +322,8 @@ def view() -> Iterator[Callable[..., Viewer]]:
     """Connect a viewer to a desktop."""
     viewers: list[Viewer] = []
 
-    def connect(desktop: Desktop, **headers: str) -> Viewer:
-        viewers.append(Viewer(desktop.path, headers))
+    def connect(desktop: Desktop, tab: str = "", **headers: str) -> Viewer:
+        viewers.append(Viewer(desktop.path, headers, f"/rfb?tab={tab}"))
         return viewers[-1]
 
     yield connect
@@ -338,10 +354,12 @@ def chromium() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def hub(request: pytest.FixtureRequest, session_python: Path) -> Iterator[PlainHub]:
-    """A hub with two people; a module's SESSION is what its sessions find in the environment."""
+    """A hub with three people; a module's SESSION is what its sessions find, COMMAND what they run."""
     if not PROXY.exists():
         pytest.skip("configurable-http-proxy is missing: run `make`")
-    with plain_hub(session_python, getattr(request.module, "SESSION", {})) as running:
+    extra = getattr(request.module, "SESSION", {})
+    command = getattr(request.module, "COMMAND", ("sleep", "100"))
+    with plain_hub(session_python, extra, command) as running:
         until(running.answers, "the hub answers", 30)
         for person in ("pi", "other"):
             assert api(running, "POST", f"users/{person}").status_code == 201

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,7 +81,7 @@ c.ConfigurableHTTPProxy.command = [os.environ["PROXY"]]
 c.ConfigurableHTTPProxy.pid_file = os.environ["PROXY_PID"]
 c.JupyterHub.services = [{"name": "tester", "api_token": os.environ["SERVICE_TOKEN"]}]
 c.JupyterHub.load_roles = [{"name": "tester", "services": ["tester"],
-    "scopes": ["admin:servers", "admin:users", "read:users", "tokens"]}]
+    "scopes": ["admin:servers", "admin:users", "read:users", "tokens", "shares"]}]
 """
 
 
@@ -129,8 +129,10 @@ class PlainHub:
 
 
 @contextlib.contextmanager
-def plain_hub(session_python: Path, extra: Mapping[str, str]) -> Iterator[PlainHub]:
-    """Run a hub; its sessions get the environment *extra*."""
+def plain_hub(
+    session_python: Path, extra: Mapping[str, str], command: Sequence[str] = ("sleep", "100")
+) -> Iterator[PlainHub]:
+    """Run a hub; its sessions get the environment *extra*, its desktops run *command*."""
     public, inner, proxy_api = (f"http://127.0.0.1:{port}" for port in free_ports(3))
     with tempfile.TemporaryDirectory(prefix="hub-", dir="/tmp", ignore_cleanup_errors=True) as name:
         home = Path(name)
@@ -143,7 +145,7 @@ def plain_hub(session_python: Path, extra: Mapping[str, str]) -> Iterator[PlainH
                     **os.environ,
                     **{"PUBLIC": public, "HUB": inner, "PROXY_API": proxy_api, "PROXY": str(PROXY)},
                     **{"PROXY_PID": str(home / "pid"), "SERVICE_TOKEN": TOKEN, "LOG": str(log)},
-                    "SESSION": json.dumps(sessions(session_python, name, extra)),
+                    "SESSION": json.dumps(sessions(session_python, name, extra, command)),
                 },
                 cwd=home,
                 stdout=output,
@@ -165,10 +167,13 @@ def end_all_of(folder: str) -> None:
                 os.kill(int(file.parent.name), signal.SIGTERM)
 
 
-def sessions(python: Path, home: str, extra: Mapping[str, str]) -> dict[str, object]:
+def sessions(
+    python: Path, home: str, extra: Mapping[str, str], command: Sequence[str]
+) -> dict[str, object]:
     tile = {"name": "tile", "title": "Tile", "command": ["sleep", "100"]}
     environment = {
-        "PATH": f"{python.parent}:{os.environ['PATH']}",
+        # A folder first in which a caller may put programs in front of others.
+        "PATH": f"{home}/bin:{python.parent}:{os.environ['PATH']}",
         "PYTHONPATH": str(ROOT),
         "HOME": home,
         "XDG_RUNTIME_DIR": home,
@@ -179,16 +184,17 @@ def sessions(python: Path, home: str, extra: Mapping[str, str]) -> dict[str, obj
     desktop = [str(python), "-m", "daas_desktop", "serve", "--title", "Sleep"]
     return {
         "env": {**environment, **extra},
-        "desktop": [*desktop, "--", "sleep", "100"],
+        "desktop": [*desktop, "--", *command],
         "lab": [str(python), "-c", start, "--allow-root"],
     }
 
 
-def api(hub: PlainHub, method: str, path: str) -> requests.Response:
+def api(hub: PlainHub, method: str, path: str, data: object = None) -> requests.Response:
     return requests.request(
         method,
         f"{hub.url}/hub/api/{path}",
         headers={"Authorization": f"token {TOKEN}"},
+        json=data,
         timeout=60,
     )
 

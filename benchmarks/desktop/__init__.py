@@ -1,0 +1,1 @@
+"""`make bench-desktop`: what the remote desktop costs, against bounds and against its peers."""
