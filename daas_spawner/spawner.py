@@ -12,7 +12,7 @@ from typing import Any
 
 from jupyterhub import __version__ as hub_version
 from jupyterhub.spawner import Spawner
-from traitlets import Unicode, default
+from traitlets import Enum, Unicode, default
 
 from daas_catalogue.facility import Facility
 from daas_model.engines import Engine
@@ -82,6 +82,18 @@ class DaasSpawner(Spawner):
         help="""A short sentence that every desktop shows, such as the demo's notice.
 
         Example: `Demo: nothing here is real.`
+        """,
+    ).tag(config=True)
+
+    files = Enum(
+        ["both", "upload", "download", "off"],
+        "both",
+        help="""What a desktop's button "Files" does: upload, download, both, or nothing (`off`).
+
+        Uploads go into the proposal's `processed` folder, downloads come from there and from
+        `raw`; without a proposal it is the home. For desktops' pages only: what a program does
+        with a network, and JupyterLab with its own files, is not limited by it.
+        Example: `upload`.
         """,
     ).tag(config=True)
 
@@ -221,6 +233,7 @@ class DaasSpawner(Spawner):
         hub["DAAS_HUB_VERSION"] = hub_version
         hub["DAAS_PORTAL_URL"] = self.portal_url
         hub["DAAS_DEMO_NOTICE"] = self.notice
+        hub["DAAS_FILES"] = self.files
         folder = self.backend.hub_folder
         here = self._engine.kind == "local"
         environment = Path(self.session_environment)

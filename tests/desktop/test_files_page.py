@@ -1,6 +1,7 @@
 """The dialog "Files" and the button "End session", in a real browser behind hub and proxy."""
 
 import os
+import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
