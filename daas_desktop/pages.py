@@ -23,6 +23,7 @@ from daas_desktop.files.handlers import (
     UploadHandler,
 )
 from daas_desktop.picture.bridge import BLOCK_BYTES, Bridge
+from daas_desktop.picture.thumbnail import ThumbnailHandler, Thumbnails
 from daas_desktop.program.process import State
 from daas_desktop.together import ControlHandler, GuestHandler, InvitationsHandler, Told
 from daas_desktop.web import Handler, Session
@@ -240,12 +241,14 @@ def application(session: Session, prefix: str) -> Application:
             (prefix + r"files/upload/([\w-]+)", PieceHandler),
             (prefix + "icon", IconHandler),
             (prefix + "rfb", Bridge),
+            (prefix + "thumbnail", ThumbnailHandler),
             (prefix + r"static/(desktop\.css|desktop\.js|novnc\.js)", FileHandler, files),
             (prefix + r"static/(files\.css|files\.js|uploads\.js|end\.js)", FileHandler, files),
             (prefix + r"static/(notices\.js)", FileHandler, {"path": str(SHARED)}),
         ],
         default_handler_class=NotFoundHandler,
         session=session,
+        thumbnails=Thumbnails(session.rfb_path),
         template_path=str(PAGE),
         cookie_secret=secrets.token_bytes(32),
         xsrf_cookies=True,

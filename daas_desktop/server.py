@@ -18,6 +18,7 @@ from daas_desktop.door.hub import Hub, HubSettings
 from daas_desktop.door.hub_login import HubLogin
 from daas_desktop.door.notices import Notices, seconds_between_notices
 from daas_desktop.door.open_connections import seconds_between_questions
+from daas_desktop.door.use import Use, WorkWatch
 from daas_desktop.files.session_files import Files
 from daas_desktop.pages import application
 from daas_desktop.picture.display import Display
@@ -58,6 +59,7 @@ class Desktop:
             files=Files.from_environment(env),
             closing=Closing(program, changes.announce),
             hub=client,
+            use=Use(client, WorkWatch(env), every_s) if client else None,
             login=HubLogin(client, seconds_between_questions(env)) if hub and client else None,
             notices=Notices(client, every_s, changes.announce) if client else None,
             changes=changes,
@@ -77,9 +79,15 @@ class Desktop:
         listener.setblocking(False)
         server = HTTPServer(application(self.session, self._prefix), xheaders=True)
         server.add_socket(listener)
+        use = self.session.use
+        # JupyterLab's own server looks at what a tile's programs do.
+        alone = use is not None and self.session.login is not None
+        looking = asyncio.create_task(use.run()) if use and alone else None
         await self._told_to_stop()
         server.stop()
         self.session.files.close()
+        if looking is not None:
+            looking.cancel()
         if self._window is not None:
             self._window.cancel()
             await asyncio.wait({self._window})

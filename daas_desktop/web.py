@@ -14,6 +14,7 @@ from tornado.websocket import WebSocketHandler
 from daas_desktop.door.hub import Hub, HubUnreachableError
 from daas_desktop.door.hub_login import HubLogin, Verdict
 from daas_desktop.door.notices import Notices
+from daas_desktop.door.use import Use
 from daas_desktop.files.session_files import Files
 from daas_desktop.picture.viewers import Viewers
 from daas_desktop.program.closing import Closing
@@ -57,6 +58,7 @@ class Session:
     files: Files
     closing: Closing
     hub: Hub | None = None
+    use: Use | None = None
     login: HubLogin | None = None
     notices: Notices | None = None
     changes: Changes = field(default_factory=Changes)
@@ -64,8 +66,8 @@ class Session:
 
     def somebody_is_at_work(self) -> None:
         """Note keyboard or mouse input."""
-        if self.hub is not None:
-            self.hub.report_activity()
+        if self.use is not None:
+            self.use.used()
 
     def watch(self, handler: RequestHandler) -> None:
         """See to it that a long connection ends with its visitor's login."""

@@ -5,24 +5,33 @@ more, because options are kept in the hub's database and re-used by the hub.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
+from datetime import UTC
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from jupyterhub import __version__ as hub_version
 from jupyterhub.spawner import Spawner
-from traitlets import Enum, Unicode, default
+from traitlets import Enum, Float, Unicode, default
 
 from daas_catalogue.facility import Facility
 from daas_model.engines import Engine
-from daas_model.errors import DaasError, EngineProblem, NeedsProposal, ProposalNotFound
+from daas_model.errors import (
+    DaasError,
+    EngineProblem,
+    NeedsProposal,
+    ProposalNotFound,
+    WatchingRefused,
+)
 from daas_model.launch import LaunchRequest
 from daas_model.people import Person
 from daas_model.proposals import Proposal
-from daas_spawner import states
+from daas_spawner import guests, states
 from daas_spawner.backend import Backend, State
 from daas_spawner.backends import Place, make_backend
+from daas_spawner.idle import Idle, after_the_end, warning
 from daas_spawner.one_door import refusal, require_portal
 from daas_spawner.plan import (
     HUB_INSIDE,
@@ -96,9 +105,33 @@ class DaasSpawner(Spawner):
         Example: `upload`.
         """,
     ).tag(config=True)
+    idle_minutes = Float(
+        0.0,
+        min=0,
+        help="""After how many minutes a session ends that nobody uses; 0 for never.
+
+        In use is a session while somebody has keyboard or pointer in it, and while its programs
+        compute (`busy_cores`); looking on is no use. JupyterLab counts as used while it is open.
+        Its person is warned 15 minutes before and again 5 minutes before, in the session too.
+        What was not saved is lost then. Example: `480`.
+        """,
+    ).tag(config=True)
+    busy_cores = Float(
+        0.2,
+        min=0,
+        help="""How many cores must be busy in a session, on average over a minute, for its
+        programs to count as computing: then nobody needs to touch it. What shows the picture is
+        not counted. With 0 no session is ever idle. Example: `0.5`.
+        """,
+    ).tag(config=True)
 
     _backend: Backend | None = None
     _engine: Engine | None = None
+    _idle: Idle
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._idle = Idle()
 
     @default("start_timeout")
     def _time_for_an_image(self) -> int:
@@ -147,6 +180,7 @@ class DaasSpawner(Spawner):
             raise refusal(error) from None
         self._say("")
         try:
+            self._idle = Idle()
             self._backend = None  # the options may name another machine than last time
             url = await self._started_in_time()
         except DaasError as error:
@@ -181,10 +215,30 @@ class DaasSpawner(Spawner):
         return self._backend.progress() if self._backend else ""
 
     def notice_of_end(self) -> str:
-        """Return a sentence while somebody else ends this session; empty while nobody does."""
+        """Return a sentence while this session is going to end by itself; empty while it is not."""
         if self._backend is None:
             return ""
-        return self._backend.notice(self.orm_spawner.display_name or self.name)
+        title = self.orm_spawner.display_name or self.name
+        ends_at = self.idle_ends_at()
+        idle = warning(title, ends_at, time.time()) if ends_at is not None else ""
+        return self._backend.notice(title) or idle
+
+    def note_use(self, at: float) -> None:
+        """Note when the session was last in use, in seconds since 1970, as it says itself."""
+        self._idle.note_use(at, time.time())
+
+    def idle_ends_at(self) -> float | None:
+        """Return when this session ends because nobody uses it; None while it is not warned."""
+        if not self.idle_minutes or self.pending or self._backend is None:
+            return None
+        known = filter(None, (self.orm_spawner.last_activity, self.orm_spawner.started))
+        since = [moment.replace(tzinfo=UTC).timestamp() for moment in known]  # the hub's are naive
+        now = time.time()
+        return self._idle.ends_at(60 * self.idle_minutes, max(since, default=now), now)
+
+    def say_idle(self) -> None:
+        """Note that it is ended because nobody used it."""
+        self._say(after_the_end(60 * self.idle_minutes))
 
     def _say(self, why: str) -> None:
         states.note(self.user.name, self.name, why)
@@ -217,8 +271,20 @@ class DaasSpawner(Spawner):
             return False
         return True
 
+    async def still_watched_by(self, guest: Any) -> bool:
+        """Tell whether the hub's user *guest* may still look at this session.
+
+        Asked by the authenticator's sweep. Raises `DaasError` when the catalogue cannot tell.
+        """
+        try:
+            request = LaunchRequest.parse(self.user_options)
+            await self.facility.check_guest(guests.person_of(guest), request)
+        except WatchingRefused:
+            return False
+        return True
+
     def _person(self) -> Person:
-        return Person.of_hub(self.user.name, (group.name for group in self.user.groups))
+        return guests.person_of(self.user)
 
     def _checked(self, proposals: tuple[Proposal, ...]) -> dict[str, Any]:
         return {proposal.id: self.facility.layout.check(proposal) for proposal in proposals}
@@ -231,9 +297,11 @@ class DaasSpawner(Spawner):
             name: value for name, value in self.get_env().items() if name.startswith(HUB_VARIABLES)
         }
         hub["DAAS_HUB_VERSION"] = hub_version
+        hub["DAAS_BUSY_CORES"] = str(self.busy_cores)
         hub["DAAS_PORTAL_URL"] = self.portal_url
         hub["DAAS_DEMO_NOTICE"] = self.notice
         hub["DAAS_FILES"] = self.files
+        hub["DAAS_WATCHING"] = self.facility.watching
         folder = self.backend.hub_folder
         here = self._engine.kind == "local"
         environment = Path(self.session_environment)
@@ -292,6 +360,8 @@ class DaasSpawner(Spawner):
         """Forget the session."""
         super().clear_state()
         self._backend = self._engine = None
+        # The hub calls this before each start and after each end.
+        guests.send_all_out(self.orm_spawner)
 
 
 def program_mounts(environment: Path) -> tuple[Mount, ...]:

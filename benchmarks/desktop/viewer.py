@@ -50,7 +50,6 @@ class Viewer:
         self, wire: Wire, encodings: tuple[int, ...] = (COPY, TIGHT, RAW), quality: int = 6
     ) -> None:
         self.wire = wire
-        wire.wait(10)
         self.continuous = False
         self._handshake()
         levels = (-32 + quality, -256 + 2)
@@ -91,12 +90,9 @@ class Viewer:
         """Return the next update; None when there is none in time."""
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
-            self.wire.wait(left)
-            try:
-                kind = self.wire.read(1)[0]
-            except (TimeoutError, BlockingIOError):
+            if not self.wire.ready(left):
                 return None
-            self.wire.wait(20)
+            kind = self.wire.read(1)[0]
             if kind == 0:
                 update = self._update()
                 if not self.continuous:

@@ -1,10 +1,9 @@
-"""Speaks to the hub: where it is, one call, and the report that somebody is at work.
+"""Speaks to the hub: where it is, one call, and the report of the session's last use.
 
-Used by hub_login and the server. The hub may be behind a unix socket, because a session on the
+Used by hub_login, notices and use. The hub may be behind a unix socket, because a session on the
 hub's machine has no network at all.
 """
 
-import asyncio
 import datetime
 import json
 import logging
@@ -18,7 +17,6 @@ from tornado.httpclient import AsyncHTTPClient, HTTPError
 from tornado.netutil import Resolver
 
 CALL_TIMEOUT_S = 10
-REPORT_EVERY_S = 60
 HOST_COOKIES = "JUPYTERHUB_COOKIE_HOST_PREFIX_ENABLED"
 
 # Bad request, unauthorised, forbidden: what the hub says of a code or a token that it does not
@@ -108,8 +106,6 @@ class Hub:
             # Not .hostname: that would put the path into lower case.
             resolver = _OneSocket(path=unquote(address.netloc))
         self._client = AsyncHTTPClient(force_instance=True, resolver=resolver)
-        self._reported_at = 0.0
-        self._reporting: asyncio.Task[None] | None = None
 
     async def call(
         self,
@@ -160,20 +156,13 @@ class Hub:
         data: object = {} if method == "POST" else None
         return await self.call(url, token=self.settings.api_token, data=data, method=method)
 
-    def report_activity(self) -> None:
-        """Tell the hub, at most once a minute, that somebody used keyboard or mouse."""
-        now = asyncio.get_running_loop().time()
-        if self.settings.activity_url and now - self._reported_at >= REPORT_EVERY_S:
-            self._reported_at = now
-            self._reporting = asyncio.create_task(self._report())
-
-    async def _report(self) -> None:
-        now = datetime.datetime.now(datetime.UTC).isoformat()
-        data = {
-            "servers": {self.settings.server_name: {"last_activity": now}},
-            "last_activity": now,
-        }
+    async def report_use(self, last: datetime.datetime) -> None:
+        """Tell the hub when somebody or something last used this session."""
+        if not self.settings.activity_url:
+            return
+        at = last.isoformat()
+        data = {"servers": {self.settings.server_name: {"last_activity": at}}, "last_activity": at}
         try:
             await self.call(self.settings.activity_url, token=self.settings.api_token, data=data)
         except HubUnreachableError as error:
-            log.warning("activity not reported: %s", error)
+            log.warning("use not reported: %s", error)

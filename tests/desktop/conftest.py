@@ -104,11 +104,19 @@ class Viewer:
     """A web socket that speaks RFB, and can stop reading."""
 
     def __init__(
-        self, path: Path, headers: dict[str, str] | None = None, address: str = "/rfb"
+        self,
+        place: Path | tuple[str, int],
+        headers: dict[str, str] | None = None,
+        address: str = "/rfb",
     ) -> None:
-        self.socket = socket.socket(socket.AF_UNIX)
+        unix = isinstance(place, Path)
+        self.socket = socket.socket(socket.AF_UNIX if unix else socket.AF_INET)
         self.socket.settimeout(10)
-        self.socket.connect(str(path))
+        try:
+            self.socket.connect(str(place) if unix else place)
+        except OSError:
+            self.socket.close()
+            raise
         lines = {
             "Host": "session",
             "Upgrade": "websocket",
