@@ -1,7 +1,8 @@
 """Ends sessions that nobody uses, and hears from sessions when they were last in use.
 
-They say here, too, that their person ends them. Part of the sweep. When a session ends is the spawner's to say; a spawner that cannot say is left
-alone. The hub's own figure of activity is not used: its proxy counts pictures.
+They say here, too, that their person ends them. Part of the sweep. When a session ends is the
+spawner's to say; a spawner that cannot say is left alone. The hub's own figure of activity is not
+used: its proxy counts pictures.
 """
 
 import time
