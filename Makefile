@@ -14,7 +14,7 @@ RUN_PACKAGES = python3-venv python3-dev g++ bubblewrap tigervnc-standalone-serve
 	x11-utils x11-xkb-utils xkb-data fonts-dejavu-core libgl1 libegl1 libglib2.0-0 \
 	libdbus-1-3 libfontconfig1 libxkbcommon-x11-0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 \
 	libxcb-randr0 libxcb-render-util0 libxcb-shape0 libxcb-xinerama0 libxcb-xkb1 libxrender1
-TEST_PACKAGES = chromium xdotool slapd ldap-utils libnss-wrapper libpam-wrapper nginx postgresql xmlsec1 \
+TEST_PACKAGES = chromium firefox-esr xdotool slapd ldap-utils libnss-wrapper libpam-wrapper nginx postgresql xmlsec1 \
 	default-jre-headless maven unzip iproute2
 # The engines that sessions can run in, the portal in them, Podman's network, a registry, Debian's image,
 # and what a Kubernetes needs (it is built by `make cluster`) and starts as pods.

@@ -5,6 +5,7 @@ the X server dies, and leaves no process behind.
 """
 
 import asyncio
+import datetime
 import logging
 import secrets
 import signal
@@ -30,6 +31,8 @@ from daas_desktop.program.windows import main_window
 from daas_desktop.web import Changes, Session
 
 LAST_WORD_S = 0.3
+# A hub that does not listen keeps nobody's session.
+MOST_LAST_WORD_S = 2.0
 
 
 class Desktop:
@@ -104,8 +107,12 @@ class Desktop:
             way.cancel()
         closing.cancel()
         if closing.over.is_set():
-            # The pages are told that it is over before there is nobody to ask.
-            await asyncio.sleep(LAST_WORD_S)
+            # Pages and hub are told that it is over before there is nobody to ask.
+            telling = {asyncio.create_task(asyncio.sleep(LAST_WORD_S))}
+            if self.session.hub is not None and self.session.login is not None:
+                now = datetime.datetime.now(datetime.UTC)
+                telling.add(asyncio.create_task(self.session.hub.report_use(now, over=True)))
+            await asyncio.wait(telling, timeout=MOST_LAST_WORD_S)
 
     def _child_ended(self) -> None:
         self._program.reap()

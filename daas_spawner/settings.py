@@ -77,3 +77,14 @@ class SpawnerSettings(Configurable):
         it; it is no wall against its owner, who sees the picture. Example: `in`.
         """,
     ).tag(config=True)
+    files = Enum(
+        ["both", "upload", "download", "off"],
+        "both",
+        help="""What a desktop's button "Files" does: upload, download, both, or nothing (`off`).
+
+        Uploads go into the proposal's `processed` folder, downloads come from there and from
+        `raw`; without a proposal it is the home. For desktops' pages only: what a program does
+        with a network, and JupyterLab with its own files, is not limited by it.
+        Example: `upload`.
+        """,
+    ).tag(config=True)

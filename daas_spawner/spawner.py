@@ -55,6 +55,7 @@ class DaasSpawner(SpawnerSettings, Spawner):
     _backend: Backend | None = None
     _engine: Engine | None = None
     _idle: Idle
+    _wished = False
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -107,7 +108,7 @@ class DaasSpawner(SpawnerSettings, Spawner):
             raise refusal(error) from None
         self._say("")
         try:
-            self._idle = Idle()
+            self._idle, self._wished = Idle(), False
             self._backend = None  # the options may name another machine than last time
             url = await self._started_in_time()
         except DaasError as error:
@@ -153,6 +154,10 @@ class DaasSpawner(SpawnerSettings, Spawner):
     def note_use(self, at: float) -> None:
         """Note when the session was last in use, in seconds since 1970, as it says itself."""
         self._idle.note_use(at, time.time())
+
+    def note_wish(self) -> None:
+        """Note that its person ends it on its own page; it says so just before it ends."""
+        self._wished = True
 
     def idle_ends_at(self) -> float | None:
         """Return when this session ends because nobody uses it; None while it is not warned."""
@@ -227,6 +232,7 @@ class DaasSpawner(SpawnerSettings, Spawner):
         hub["DAAS_BUSY_CORES"] = str(self.busy_cores)
         hub["DAAS_PORTAL_URL"] = self.portal_url
         hub["DAAS_DEMO_NOTICE"] = self.notice
+        hub["DAAS_FILES"] = self.files
         hub["DAAS_WATCHING"] = self.facility.watching
         hub["DAAS_CLIPBOARD"] = self.clipboard
         folder = self.backend.hub_folder
@@ -253,8 +259,10 @@ class DaasSpawner(SpawnerSettings, Spawner):
     def _ended(self) -> None:
         if not self._stop_pending:
             why = self.backend.ending()
-            self.log.info("Session %s ended by itself or from outside. %s", self._log_name, why)
-            self._say(f"It ended. {why} Your files are kept." if why else states.ENDED)
+            how = "on its own page" if self._wished else "by itself or from outside"
+            self.log.info("Session %s ended %s. %s", self._log_name, how, why)
+            by_whom = states.ENDED_BY_PERSON if self._wished else states.ENDED
+            self._say(f"It ended. {why} Your files are kept." if why else by_whom)
             self._telling = asyncio.ensure_future(self._tell_hub())
 
     async def _tell_hub(self) -> None:

@@ -1,7 +1,7 @@
 // The dialog "Files": what is in the session's folders, downloads, and the button for uploads.
 // What is on its way up is in `uploads.js`.
 
-import { cancelAll, upload } from "./uploads.js";
+import { cancelAll, size, upload } from "./uploads.js";
 
 const $ = (id) => document.getElementById(id);
 const dialog = $("files");
@@ -13,13 +13,6 @@ let writable = 0;
 
 const address = (what, steps) =>
   `${what}?place=${place}&path=${encodeURIComponent(steps.map((step) => step.id).join("/"))}`;
-
-const SIZES = ["bytes", "kB", "MB", "GB", "TB"];
-export function size(bytes) {
-  const power = Math.min(SIZES.length - 1, bytes < 1000 ? 0 : Math.floor(Math.log10(bytes) / 3));
-  const number = bytes / 1000 ** power;
-  return `${power && number < 100 ? number.toFixed(1) : Math.round(number)} ${SIZES[power]}`;
-}
 
 const say = (text) => {
   $("files-said").textContent = text;
@@ -52,10 +45,14 @@ async function look(told = "") {
   }
   say(folder.whole ? told : "Only the first of many files are shown.");
   showWhere();
-  $("files-list").replaceChildren(...folder.entries.map(row));
+  $("files-list").replaceChildren(...folder.entries.sort(inOrder).map(row));
   $("files-empty").hidden = folder.entries.length > 0;
   if ($("files-choose")) $("files-choose").disabled = !folder.upload;
 }
+
+const inOrder = (one, other) =>
+  (other.kind === "folder") - (one.kind === "folder") ||
+  one.name.localeCompare(other.name, undefined, { numeric: true });
 
 function showWhere() {
   writable = Math.max(0, folder.places.findIndex((one) => one.writable));

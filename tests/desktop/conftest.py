@@ -354,7 +354,7 @@ def chromium() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def hub(request: pytest.FixtureRequest, session_python: Path) -> Iterator[PlainHub]:
-    """A hub with people; a module's SESSION is what its sessions find, COMMAND what they run."""
+    """A hub; a module's SESSION is what its sessions find, COMMAND what its desktops run."""
     if not PROXY.exists():
         pytest.skip("configurable-http-proxy is missing: run `make`")
     extra = getattr(request.module, "SESSION", {})
