@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from tests.desktop.chromium import running_chromium
+from tests.desktop.line import Line
 from tests.desktop.plain_hub import PROXY, PlainHub, api, plain_hub
 
 ROOT = Path(__file__).parents[2]
@@ -353,3 +354,30 @@ def desktop(hub: PlainHub) -> str:
     """The address of pi's desktop."""
     assert api(hub, "POST", "users/pi/servers/desk").status_code == 201, hub.log.read_text()
     return f"{hub.url}/user/pi/desk/"
+
+
+@pytest.fixture
+def line(desktop: Any) -> Iterator[Line]:
+    """A port that leads to a desktop which a module starts for each of its tests."""
+    carried = Line(desktop.path)
+    yield carried
+    carried.close()
+
+
+@pytest.fixture
+def page(chromium: Any, line: Line) -> Iterator[Any]:
+    """The page of that desktop, its program running."""
+    with chromium.new_context(viewport={"width": 1280, "height": 800}) as context:
+        opened = context.new_page()
+        opened.complaints = []
+        opened.on("console", lambda m: m.type == "error" and opened.complaints.append(m.text))
+        opened.on("pageerror", lambda error: opened.complaints.append(str(error)))
+        opened.goto(line.url)
+        opened.wait_for_selector("body[data-phase=running] #screen canvas")
+        yield opened
+
+
+@pytest.fixture
+def holds(page: Any, wait_until: Callable[..., Any]) -> Callable[[str], None]:
+    """Wait for a JavaScript condition; Playwright's own way needs eval, which the page forbids."""
+    return lambda condition: wait_until(lambda: page.evaluate(condition), condition)
