@@ -26,7 +26,8 @@ from tests.desktop.plain_hub import PROXY, PlainHub, api, plain_hub
 ROOT = Path(__file__).parents[2]
 SESSION_PYTHON = ROOT / ".session-env" / "bin" / "python"
 
-# Ends with the status that the file `end` names; shows a window of the size it is given.
+# Ends with the status that the file `end` names, copies what the file `copy` holds; shows a window
+# of the size it is given.
 WINDOW = """
     import os, sys
     from PyQt5 import QtCore, QtWidgets
@@ -37,9 +38,15 @@ WINDOW = """
     window.keyPressEvent = lambda event: print("key", event.text(), flush=True)
     window.show()
     clipboard = app.clipboard()
-    clipboard.dataChanged.connect(lambda: print("clipboard", clipboard.text(), flush=True))
+    def copied():
+        text = clipboard.text()
+        print("clipboard", text[:80], len(text), sum(map(ord, text[::997])), flush=True)
+    clipboard.dataChanged.connect(copied)
     print("window shown", flush=True)
     def look():
+        if os.path.exists("copy"):
+            clipboard.setText(open("copy").read())
+            os.unlink("copy")
         if os.path.exists("end"):
             status = int(open("end").read() or 0)
             os.unlink("end")
