@@ -6,7 +6,7 @@ import { pass } from "./line.js";
 import { $, clipboardSwitch, title } from "./page.js";
 import { picture, rfb } from "./picture.js";
 
-const MOST_BYTES = 10_000_000;
+const MOST_BYTES = 16_000_000;
 const PASTE_WITHIN_MS = 100;
 
 const into = ["both", "in"].includes(clipboardSwitch);
@@ -16,6 +16,8 @@ const field = $("clipboard-text");
 // ---- out of the program ------------------------------------------------------------------------
 
 let waiting = null;
+// What went last, either way. The dialog's field gets it when it opens: long texts take time there.
+let sent = "";
 
 // Without TLS there is no other way than a copy of the browser's own.
 function copyByHand(text) {
@@ -31,8 +33,8 @@ function copyByHand(text) {
 
 async function fromProgram(text) {
   if (!out) return;
-  field.value = text;
   sent = text;
+  if ($("clipboard").open) field.value = text;
   try {
     await navigator.clipboard.writeText(text);
     waiting = null;
@@ -48,22 +50,16 @@ for (const kind of ["keydown", "pointerdown"]) {
 
 // ---- into the program ----------------------------------------------------------------------------
 
-let sent = "";
-
-// Gives whether the text could be handed over; says why if not.
 function toProgram(text) {
-  if (!into || !text) return false;
-  const megabytes = new Blob([text]).size / 1e6;
-  if (megabytes * 1e6 > MOST_BYTES) {
-    pass(`This text has ${Math.ceil(megabytes)} MB. Up to ${MOST_BYTES / 1e6} MB can be handed over.`, 8000);
-    return false;
+  if (!into || !text || text === sent) return;
+  const bytes = new Blob([text]).size;
+  if (bytes > MOST_BYTES) {
+    const [has, most] = [bytes, MOST_BYTES].map((number) => `${Math.ceil(number / 1e6)} MB`);
+    pass(`This text is too long for the clipboard: it has ${has}, and ${most} are the most.`, 8000);
+    return;
   }
-  if (text !== sent) {
-    sent = text;
-    field.value = text;
-    rfb?.clipboardPasteFrom(text);
-  }
-  return true;
+  sent = text;
+  rfb?.clipboardPasteFrom(text);
 }
 
 // A key that pastes is held back for a moment: the browser gives the text with its `paste` event,
@@ -120,11 +116,15 @@ field.hidden = clipboardSwitch === "off";
 field.readOnly = !into;
 $("clipboard-send").hidden = !into;
 
-$("clipboard-open").addEventListener("click", () => $("clipboard").showModal());
+$("clipboard-open").addEventListener("click", () => {
+  field.value = sent;
+  $("clipboard").showModal();
+});
 $("clipboard").addEventListener("close", focusPicture);
 $("clipboard-send").addEventListener("click", () => {
+  const text = field.value;
   sent = "";
-  toProgram(field.value);
+  toProgram(text);
 });
 
 picture.addEventListener("clipboard", (event) => fromProgram(event.detail));

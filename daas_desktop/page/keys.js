@@ -38,6 +38,19 @@ export function press(keys) {
   for (const [keysym, code] of keys.toReversed()) rfb?.sendKey(keysym, code, false);
 }
 
+// A character that is on no key of the X server gets one for the moment, the next one the same: the
+// program must have looked it up before. And if it were the first key of all, Qt would miss it.
+const ON_ITS_KEYS = /^[\n -~]$|^.{2,}$/;
+const LOOK_UP_MS = 40;
+const SHIFT = [0xffe1, "ShiftLeft"];
+
+let first = true;
+
+function begin(key) {
+  if (first && !ON_ITS_KEYS.test(key)) press([SHIFT]);
+  first = false;
+}
+
 // ---- from the field to noVNC ----------------------------------------------------------------
 
 const down = new Map();
@@ -69,6 +82,7 @@ field.addEventListener("keydown", (event) => {
   if (composes(event) || event.defaultPrevented) return;
   event.preventDefault();
   down.set(event.code, event);
+  begin(event.key);
   passOn(event);
 });
 
@@ -86,10 +100,17 @@ field.addEventListener("blur", () => {
   down.clear();
 });
 
+let typing = Promise.resolve();
+
 export function type(text) {
   for (const character of text) {
-    const code = character.codePointAt(0);
-    press([[character === "\n" ? 0xff0d : keysyms.lookup(code), ""]]);
+    const keysym = character === "\n" ? 0xff0d : keysyms.lookup(character.codePointAt(0));
+    typing = typing.then(() => {
+      begin(character);
+      press([[keysym, ""]]);
+      if (ON_ITS_KEYS.test(character)) return undefined;
+      return new Promise((go) => setTimeout(go, LOOK_UP_MS));
+    });
   }
 }
 

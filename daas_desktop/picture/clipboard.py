@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 #: What DAAS_CLIPBOARD may say; "in" is into the program, "out" is out of it.
 SWITCHES = ("both", "in", "out", "off")
-# The page refuses texts of more than 10 MB. In UTF-8 with line ends of two bytes they are longer.
+# The page refuses texts of more than 16 MB; with line ends of two bytes they are longer.
 MOST_BYTES = 32 * 1024 * 1024
 
 
