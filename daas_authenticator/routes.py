@@ -7,6 +7,7 @@ from typing import Any
 
 from daas_authenticator import account_forms, portal_redirects
 from daas_authenticator.handlers import CallbackHandler, LoginHandler, SignInPage
+from daas_authenticator.logins.idle import ActivityPage
 from daas_authenticator.logins.pages import (
     BackchannelPage,
     NoticesPage,
@@ -35,6 +36,7 @@ def handlers() -> list[tuple[Any, ...]]:
         (r"/logout", SignOutPage),
         (r"/signed-out", SignedOutPage),
         (r"/api/notices", NoticesPage),
+        (r"/api/users/([^/]+)/activity", ActivityPage),
         *((path, page, links) for path, page in account_forms.HANDLERS),
         *portal_redirects.HANDLERS,
     ]

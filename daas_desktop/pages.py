@@ -16,14 +16,25 @@ from tornado.web import Application, HTTPError, StaticFileHandler
 from daas_desktop import __version__
 from daas_desktop.door.hub import HubUnreachableError
 from daas_desktop.door.hub_login import LoginError
+from daas_desktop.files.handlers import (
+    DownloadHandler,
+    FolderHandler,
+    PieceHandler,
+    UploadHandler,
+)
 from daas_desktop.picture.bridge import BLOCK_BYTES, Bridge
+from daas_desktop.picture.thumbnail import ThumbnailHandler, Thumbnails
 from daas_desktop.program.process import State
+from daas_desktop.together import ControlHandler, GuestHandler, InvitationsHandler, Told
 from daas_desktop.web import Handler, Session
 
 PAGE = Path(__file__).parent / "page"
 # JupyterLab's page shows notices too, and serves its extensions' folders only.
 SHARED = PAGE / "lab" / "daas-session" / "static"
+# Fetched all at once: else a browser learns of each only from the one that imports it.
+MODULES = ["notices.js", *sorted(path.name for path in PAGE.glob("*.js"))]
 HEARTBEAT_S = 20
+MEASURED_EVERY_S = 2
 PING_S = 45
 
 
@@ -41,7 +52,12 @@ class PageHandler(Handler):
             portal_url=session.portal_url,
             notice=session.notice,
             icon=bool(session.icon),
+            modules=MODULES,
+            clipboard=session.clipboard,
             xsrf_token=session.xsrf_token,
+            files=session.files if self.visitor.owner and session.files.offered else None,
+            # A tile of JupyterLab's ends with JupyterLab.
+            may_end=self.visitor.owner and session.login is not None,
         )
 
 
@@ -100,27 +116,34 @@ class StateHandler(Handler):
         self.set_header("X-Accel-Buffering", "no")
         self._task = asyncio.current_task()
         self.session.watch(self)
+        tab = self.get_query_argument("tab", "")
+        others = Told(self.session.viewers, tab, owner=self.visitor.owner)
         try:
-            await self._tell()
+            await self._tell(others)
         except (asyncio.CancelledError, StreamClosedError):
             return
 
-    async def _tell(self) -> None:
+    async def _tell(self, others: Told) -> None:
         told: tuple[str, ...] = ()
         while True:
-            now = tuple(self._events())
+            now = tuple(self._events(others))
             self.write("".join(event for event in now if event not in told) or ":\n\n")
             told = now
             await self.flush()
+            wait_s = MEASURED_EVERY_S if others.connected else HEARTBEAT_S
             try:
-                await asyncio.wait_for(self.session.changes.next(), HEARTBEAT_S)
+                await asyncio.wait_for(self.session.changes.next(), wait_s)
             except TimeoutError:
                 continue
 
-    def _events(self) -> Iterator[str]:
+    def _events(self, others: Told) -> Iterator[str]:
         yield f"data: {json.dumps(_as_dict(self.session.program.state))}\n\n"
+        if self.session.closing.phase is not None:
+            yield f"event: closing\ndata: {json.dumps(self.session.closing.phase)}\n\n"
         if self.session.notices is not None:
             yield f"event: notices\ndata: {json.dumps(self.session.notices.look())}\n\n"
+        for name, content in others.events():
+            yield f"event: {name}\ndata: {json.dumps(content)}\n\n"
 
     def on_connection_close(self) -> None:
         """Stop telling when nobody listens."""
@@ -134,14 +157,34 @@ class StateHandler(Handler):
 class AgainHandler(Handler):
     """Starts the program again after it has ended."""
 
+    for_owner = True
+
     def post(self) -> None:
         """Start it; harmless while it runs."""
         self.session.again()
         self.write(_as_dict(self.session.program.state))
 
 
+class EndHandler(Handler):
+    """Ends the session: the program is asked first, then may be made to, if she says so."""
+
+    for_owner = True
+
+    def post(self) -> None:
+        """Do what `how` says: `ask`, `keep` or `force`."""
+        closing = self.session.closing
+        ways = {"ask": closing.ask, "keep": closing.keep, "force": closing.force}
+        way = ways.get(self.get_query_argument("how", "ask"))
+        if way is None:
+            raise HTTPError(404)
+        way()
+        self.write({"closing": closing.phase})
+
+
 class LogHandler(Handler):
     """The program's last lines."""
+
+    for_owner = True
 
     def get(self) -> None:
         """Give them as plain text."""
@@ -191,14 +234,24 @@ def application(session: Session, prefix: str) -> Application:
             (prefix + "oauth_callback", CallbackHandler),
             (prefix + "state", StateHandler),
             (prefix + "again", AgainHandler),
+            (prefix + "end", EndHandler),
             (prefix + "log", LogHandler),
+            (prefix + "control", ControlHandler),
+            (prefix + "guests/([0-9]{1,9})", GuestHandler),
+            (prefix + "invitations", InvitationsHandler),
+            (prefix + "files", FolderHandler),
+            (prefix + "files/download", DownloadHandler),
+            (prefix + "files/upload", UploadHandler),
+            (prefix + r"files/upload/([\w-]+)", PieceHandler),
             (prefix + "icon", IconHandler),
             (prefix + "rfb", Bridge),
-            (prefix + r"static/(desktop\.css|desktop\.js|novnc\.js)", FileHandler, files),
+            (prefix + "thumbnail", ThumbnailHandler),
             (prefix + r"static/(notices\.js)", FileHandler, {"path": str(SHARED)}),
+            (prefix + r"static/([a-z]+\.(?:css|js))", FileHandler, files),
         ],
         default_handler_class=NotFoundHandler,
         session=session,
+        thumbnails=Thumbnails(session.rfb_path),
         template_path=str(PAGE),
         cookie_secret=secrets.token_bytes(32),
         xsrf_cookies=True,

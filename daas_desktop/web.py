@@ -12,8 +12,12 @@ from tornado.web import RequestHandler
 from tornado.websocket import WebSocketHandler
 
 from daas_desktop.door.hub import Hub, HubUnreachableError
-from daas_desktop.door.hub_login import HubLogin
+from daas_desktop.door.hub_login import HubLogin, Verdict
 from daas_desktop.door.notices import Notices
+from daas_desktop.door.use import Use
+from daas_desktop.files.session_files import Files
+from daas_desktop.picture.viewers import Viewers
+from daas_desktop.program.closing import Closing
 from daas_desktop.program.process import Program
 
 POLICY = (
@@ -49,16 +53,22 @@ class Session:
     notice: str
     icon: str
     hub_version: str
+    watching: str
     again: Callable[[], None]
+    files: Files
+    closing: Closing
+    clipboard: str = "both"
     hub: Hub | None = None
+    use: Use | None = None
     login: HubLogin | None = None
     notices: Notices | None = None
     changes: Changes = field(default_factory=Changes)
+    viewers: Viewers = field(default_factory=Viewers)
 
     def somebody_is_at_work(self) -> None:
         """Note keyboard or mouse input."""
-        if self.hub is not None:
-            self.hub.report_activity()
+        if self.use is not None:
+            self.use.used()
 
     def watch(self, handler: RequestHandler) -> None:
         """See to it that a long connection ends with its visitor's login."""
@@ -66,11 +76,20 @@ class Session:
             self.login.watch(handler)
 
 
+#: Behind JupyterLab's door only the person herself can be.
+HERSELF = Verdict(known=True, welcome=True, owner=True)
+
+
 class Handler(RequestHandler):
-    """A request that passes the door."""
+    """A request that passes the door; `visitor` is who makes it.
+
+    What changes or shows more than the picture is `for_owner`: a guest gets 403.
+    """
 
     open_door = False
     redirects = False
+    for_owner = False
+    visitor = HERSELF
 
     @property
     def session(self) -> Session:
@@ -98,7 +117,8 @@ class Handler(RequestHandler):
         except HubUnreachableError:
             self.send_error(503, reason="Your sign-in cannot be checked just now. Try again.")
             return
-        if verdict.welcome:
+        self.visitor = verdict
+        if verdict.welcome and not self._is_refused(verdict):
             return
         if verdict.known:
             self.send_error(403, reason="This session belongs to somebody else.")
@@ -106,6 +126,11 @@ class Handler(RequestHandler):
             login.send_to_hub(self)
         else:
             self.send_error(403, reason="You are not signed in. Load the page again.")
+
+    def _is_refused(self, guest: Verdict) -> bool:
+        if guest.owner:
+            return False
+        return self.for_owner or self.session.viewers.is_sent_out(guest.name)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:  # noqa: ARG002
         """Answer an error with a sentence, on a page of its own where a page was asked for."""

@@ -41,11 +41,15 @@ class Portal:
 
 
 def security_headers(session_origins: str) -> dict[str, str]:
-    """Return every page's headers; a form may lead to *session_origins*, as "Open" does."""
+    """Return every page's headers.
+
+    A form may lead to *session_origins*, as "Open" does, and small pictures of sessions come
+    from there.
+    """
     targets = f"'self' {session_origins}".strip()
     return {
         "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
-        "img-src 'self' data:; font-src 'self'; connect-src 'self'; "
+        f"img-src {targets} data:; font-src 'self'; connect-src 'self'; "
         f"form-action {targets}; base-uri 'none'; frame-ancestors 'none'",
         "Cross-Origin-Opener-Policy": "same-origin",
         "X-Content-Type-Options": "nosniff",

@@ -5,24 +5,33 @@ more, because options are kept in the hub's database and re-used by the hub.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
+from datetime import UTC
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from jupyterhub import __version__ as hub_version
 from jupyterhub.spawner import Spawner
-from traitlets import Unicode, default
+from traitlets import default
 
 from daas_catalogue.facility import Facility
 from daas_model.engines import Engine
-from daas_model.errors import DaasError, EngineProblem, NeedsProposal, ProposalNotFound
+from daas_model.errors import (
+    DaasError,
+    EngineProblem,
+    NeedsProposal,
+    ProposalNotFound,
+    WatchingRefused,
+)
 from daas_model.launch import LaunchRequest
 from daas_model.people import Person
 from daas_model.proposals import Proposal
-from daas_spawner import states
+from daas_spawner import guests, states
 from daas_spawner.backend import Backend, State
 from daas_spawner.backends import Place, make_backend
+from daas_spawner.idle import Idle, after_the_end, warning
 from daas_spawner.one_door import refusal, require_portal
 from daas_spawner.plan import (
     HUB_INSIDE,
@@ -32,6 +41,7 @@ from daas_spawner.plan import (
     Surroundings,
     plan_session,
 )
+from daas_spawner.settings import SpawnerSettings
 
 #: The parts of the hub's environment that a session needs; the rest is the plan's.
 HUB_VARIABLES = "JUPYTERHUB_"
@@ -39,54 +49,17 @@ HUB_VARIABLES = "JUPYTERHUB_"
 ENDING_SECONDS = 15
 
 
-class DaasSpawner(Spawner):
+class DaasSpawner(SpawnerSettings, Spawner):
     """Starts sessions that the portal asked for, each in its own sandbox."""
-
-    session_environment = Unicode(
-        help="""Folder of the virtual environment that holds the programs of the sessions.
-
-        Bound read-only at the same path into every session. Made from `images/*/requirements.txt`.
-        Example: `/opt/daas/session-env`.
-        """,
-    ).tag(config=True)
-    examples_folder = Unicode(
-        "",
-        help="""Folder with example data, where sessions without a proposal begin; empty for none.
-
-        Mounted read-only at `/examples`, with a link in the home. Example: `/opt/daas/examples`.
-        """,
-    ).tag(config=True)
-    run_folder = Unicode(
-        help="""Folder for sockets and process records, private to the hub's user.
-
-        Its path must be short (sockets allow 107 characters) and in lower case (the hub lowers
-        it). Lost at reboot is fine. Example: `/run/daas`.
-        """,
-    ).tag(config=True)
-    log_folder = Unicode(
-        help="""Folder for the last output of each session, for administrators.
-
-        One file per person and session, at most 1 MiB each. Example: `/var/log/daas/sessions`.
-        """,
-    ).tag(config=True)
-    portal_url = Unicode(
-        "/services/portal/",
-        help="""Where the portal's home page is, for links out of a session.
-
-        Follows `DAAS_PUBLIC_URL`; a whole address where sessions have hosts of their own.
-        Example: `https://daas.facility.example/services/portal/`.
-        """,
-    ).tag(config=True)
-    notice = Unicode(
-        "",
-        help="""A short sentence that every desktop shows, such as the demo's notice.
-
-        Example: `Demo: nothing here is real.`
-        """,
-    ).tag(config=True)
 
     _backend: Backend | None = None
     _engine: Engine | None = None
+    _idle: Idle
+    _wished = False
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._idle = Idle()
 
     @default("start_timeout")
     def _time_for_an_image(self) -> int:
@@ -135,6 +108,7 @@ class DaasSpawner(Spawner):
             raise refusal(error) from None
         self._say("")
         try:
+            self._idle, self._wished = Idle(), False
             self._backend = None  # the options may name another machine than last time
             url = await self._started_in_time()
         except DaasError as error:
@@ -169,10 +143,34 @@ class DaasSpawner(Spawner):
         return self._backend.progress() if self._backend else ""
 
     def notice_of_end(self) -> str:
-        """Return a sentence while somebody else ends this session; empty while nobody does."""
+        """Return a sentence while this session is going to end by itself; empty while it is not."""
         if self._backend is None:
             return ""
-        return self._backend.notice(self.orm_spawner.display_name or self.name)
+        title = self.orm_spawner.display_name or self.name
+        ends_at = self.idle_ends_at()
+        idle = warning(title, ends_at, time.time()) if ends_at is not None else ""
+        return self._backend.notice(title) or idle
+
+    def note_use(self, at: float) -> None:
+        """Note when the session was last in use, in seconds since 1970, as it says itself."""
+        self._idle.note_use(at, time.time())
+
+    def note_wish(self) -> None:
+        """Note that its person ends it on its own page; it says so just before it ends."""
+        self._wished = True
+
+    def idle_ends_at(self) -> float | None:
+        """Return when this session ends because nobody uses it; None while it is not warned."""
+        if not self.idle_minutes or self.pending or self._backend is None:
+            return None
+        known = filter(None, (self.orm_spawner.last_activity, self.orm_spawner.started))
+        since = [moment.replace(tzinfo=UTC).timestamp() for moment in known]  # the hub's are naive
+        now = time.time()
+        return self._idle.ends_at(60 * self.idle_minutes, max(since, default=now), now)
+
+    def say_idle(self) -> None:
+        """Note that it is ended because nobody used it."""
+        self._say(after_the_end(60 * self.idle_minutes))
 
     def _say(self, why: str) -> None:
         states.note(self.user.name, self.name, why)
@@ -205,8 +203,20 @@ class DaasSpawner(Spawner):
             return False
         return True
 
+    async def still_watched_by(self, guest: Any) -> bool:
+        """Tell whether the hub's user *guest* may still look at this session.
+
+        Asked by the authenticator's sweep. Raises `DaasError` when the catalogue cannot tell.
+        """
+        try:
+            request = LaunchRequest.parse(self.user_options)
+            await self.facility.check_guest(guests.person_of(guest), request)
+        except WatchingRefused:
+            return False
+        return True
+
     def _person(self) -> Person:
-        return Person.of_hub(self.user.name, (group.name for group in self.user.groups))
+        return guests.person_of(self.user)
 
     def _checked(self, proposals: tuple[Proposal, ...]) -> dict[str, Any]:
         return {proposal.id: self.facility.layout.check(proposal) for proposal in proposals}
@@ -219,8 +229,12 @@ class DaasSpawner(Spawner):
             name: value for name, value in self.get_env().items() if name.startswith(HUB_VARIABLES)
         }
         hub["DAAS_HUB_VERSION"] = hub_version
+        hub["DAAS_BUSY_CORES"] = str(self.busy_cores)
         hub["DAAS_PORTAL_URL"] = self.portal_url
         hub["DAAS_DEMO_NOTICE"] = self.notice
+        hub["DAAS_FILES"] = self.files
+        hub["DAAS_WATCHING"] = self.facility.watching
+        hub["DAAS_CLIPBOARD"] = self.clipboard
         folder = self.backend.hub_folder
         here = self._engine.kind == "local"
         environment = Path(self.session_environment)
@@ -245,8 +259,10 @@ class DaasSpawner(Spawner):
     def _ended(self) -> None:
         if not self._stop_pending:
             why = self.backend.ending()
-            self.log.info("Session %s ended by itself or from outside. %s", self._log_name, why)
-            self._say(f"It ended. {why} Your files are kept." if why else states.ENDED)
+            how = "on its own page" if self._wished else "by itself or from outside"
+            self.log.info("Session %s ended %s. %s", self._log_name, how, why)
+            by_whom = states.ENDED_BY_PERSON if self._wished else states.ENDED
+            self._say(f"It ended. {why} Your files are kept." if why else by_whom)
             self._telling = asyncio.ensure_future(self._tell_hub())
 
     async def _tell_hub(self) -> None:
@@ -279,6 +295,8 @@ class DaasSpawner(Spawner):
         """Forget the session."""
         super().clear_state()
         self._backend = self._engine = None
+        # The hub calls this before each start and after each end.
+        guests.send_all_out(self.orm_spawner)
 
 
 def program_mounts(environment: Path) -> tuple[Mount, ...]:

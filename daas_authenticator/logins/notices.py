@@ -17,6 +17,7 @@ class Reason(StrEnum):
     BLOCKED = "blocked"
     REFUSED = "refused"
     PROPOSAL = "proposal"  # is not hers any more: one session ends
+    IDLE = "idle"  # nobody uses it; its spawner gives the notice
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,9 @@
-"""Speaks to the hub: where it is, one call, and the report that somebody is at work.
+"""Speaks to the hub: where it is, one call, and the report of the session's last use.
 
-Used by hub_login and the server. The hub may be behind a unix socket, because a session on the
+Used by hub_login, notices and use. The hub may be behind a unix socket, because a session on the
 hub's machine has no network at all.
 """
 
-import asyncio
 import datetime
 import json
 import logging
@@ -12,13 +11,12 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote, urlencode, urlsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from tornado.httpclient import AsyncHTTPClient, HTTPError
 from tornado.netutil import Resolver
 
 CALL_TIMEOUT_S = 10
-REPORT_EVERY_S = 60
 HOST_COOKIES = "JUPYTERHUB_COOKIE_HOST_PREFIX_ENABLED"
 
 # Bad request, unauthorised, forbidden: what the hub says of a code or a token that it does not
@@ -52,6 +50,8 @@ class HubSettings:
     server_name: str
     access_scopes: frozenset[str]
     activity_url: str
+    # Whose session this is; everybody else is a guest.
+    owner: str = ""
     # `__Host-`: no other host can plant such a cookie. The hub says so where hosts are apart.
     cookie_prefix: str = ""
 
@@ -75,6 +75,7 @@ class HubSettings:
             server_name=env.get("JUPYTERHUB_SERVER_NAME", ""),
             access_scopes=frozenset(json.loads(env["JUPYTERHUB_OAUTH_ACCESS_SCOPES"])),
             activity_url=env.get("JUPYTERHUB_ACTIVITY_URL", ""),
+            owner=env.get("JUPYTERHUB_USER", ""),
             cookie_prefix="__Host-" if env.get(HOST_COOKIES, "0") == "1" else "",
         )
 
@@ -105,8 +106,6 @@ class Hub:
             # Not .hostname: that would put the path into lower case.
             resolver = _OneSocket(path=unquote(address.netloc))
         self._client = AsyncHTTPClient(force_instance=True, resolver=resolver)
-        self._reported_at = 0.0
-        self._reporting: asyncio.Task[None] | None = None
 
     async def call(
         self,
@@ -115,6 +114,7 @@ class Hub:
         token: str | None = None,
         form: Mapping[str, str] | None = None,
         data: object = None,
+        method: str = "",
     ) -> Any:
         """Give the hub's JSON answer, or None when it refuses.
 
@@ -130,7 +130,7 @@ class Hub:
         try:
             answer = await self._client.fetch(
                 url,
-                method="GET" if body is None else "POST",
+                method=method or ("GET" if body is None else "POST"),
                 headers=headers,
                 body=body,
                 request_timeout=CALL_TIMEOUT_S,
@@ -147,20 +147,26 @@ class Hub:
         except ValueError:
             raise HubUnreachableError("the hub's answer is no JSON") from None
 
-    def report_activity(self) -> None:
-        """Tell the hub, at most once a minute, that somebody used keyboard or mouse."""
-        now = asyncio.get_running_loop().time()
-        if self.settings.activity_url and now - self._reported_at >= REPORT_EVERY_S:
-            self._reported_at = now
-            self._reporting = asyncio.create_task(self._report())
+    async def call_invitations(self, method: str, name: str = "") -> Any:
+        """Ask for an invitation to this session, or take one guest's or all of them back.
 
-    async def _report(self) -> None:
-        now = datetime.datetime.now(datetime.UTC).isoformat()
-        data = {
-            "servers": {self.settings.server_name: {"last_activity": now}},
-            "last_activity": now,
-        }
+        Gives None where the facility refuses. Raises HubUnreachableError.
+        """
+        url = f"{self.settings.api_url}/invitations" + (f"/{quote(name, safe='')}" if name else "")
+        data: object = {} if method == "POST" else None
+        return await self.call(url, token=self.settings.api_token, data=data, method=method)
+
+    async def report_use(self, last: datetime.datetime, *, over: bool = False) -> None:
+        """Tell the hub when somebody or something last used this session.
+
+        *over* tells that its person ends it on its own page.
+        """
+        if not self.settings.activity_url:
+            return
+        at = last.isoformat()
+        used = {"last_activity": at, **({"over": True} if over else {})}
+        data = {"servers": {self.settings.server_name: used}, "last_activity": at}
         try:
             await self.call(self.settings.activity_url, token=self.settings.api_token, data=data)
         except HubUnreachableError as error:
-            log.warning("activity not reported: %s", error)
+            log.warning("use not reported: %s", error)

@@ -25,10 +25,12 @@ _HEADER = re.compile(r"(?:token|bearer)\s+(\S+)", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the hub says of a visitor: whether she is known, whether she may come in."""
+    """What the hub says of a visitor: whether she is known, may come in, and owns the session."""
 
     known: bool
     welcome: bool
+    name: str = ""
+    owner: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +92,15 @@ class HubLogin:
             raise HubUnreachableError("the hub's answer is no person")
         held = set(person.get("scopes", ()))
         needed = self._hub.settings.access_scopes
-        # A scope without a filter holds for everybody's sessions.
-        return Verdict(known=True, welcome=any({s, s.partition("!")[0]} & held for s in needed))
+        name = str(person.get("name", ""))
+        return Verdict(
+            known=True,
+            # A scope without a filter holds for everybody's sessions.
+            welcome=any({s, s.partition("!")[0]} & held for s in needed),
+            name=name,
+            # A service may have a person's name.
+            owner=person.get("kind") == "user" and bool(name) and name == self._hub.settings.owner,
+        )
 
     def _visitor(self, handler: RequestHandler) -> Visitor | None:
         token = self._token(handler)

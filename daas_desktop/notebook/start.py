@@ -4,6 +4,7 @@ Called as `daas-notebook` by the spawner. Adds one launcher tile for each deskto
 DAAS_TILES, and takes away what cannot work in a session without network or is not ours to offer.
 """
 
+import datetime
 import math
 import os
 import socket
@@ -13,8 +14,11 @@ from typing import Any
 import jupyter_server_proxy  # type: ignore[import-not-found]
 from jupyter_server.serverapp import ServerApp
 from jupyterhub.singleuser.extension import JupyterHubSingleUser
+from tornado.ioloop import PeriodicCallback
 
 from daas_desktop.__main__ import INHERITED_FD
+from daas_desktop.door.notices import seconds_between_notices
+from daas_desktop.door.use import WorkWatch
 from daas_desktop.notebook.login import ASK_EVERY_S, EXTENSIONS, Door
 from daas_desktop.notebook.tiles import parse_tiles, proxy_entry
 
@@ -94,6 +98,18 @@ class Notebook(JupyterHubSingleUser):
             return without_plugins(hub_hook(handler, page_config))
 
         settings["page_config_hook"] = hook
+        self._look_at_work(settings["last_activity_times"])
+
+    def _look_at_work(self, last_times: dict[str, datetime.datetime]) -> None:
+        """Let a program that computes count as use; what runs in a terminal says nothing else."""
+        watch = WorkWatch(os.environ)
+
+        def look() -> None:
+            if watch.at_work():
+                last_times["work"] = datetime.datetime.now(datetime.UTC)
+
+        self._looking = PeriodicCallback(look, seconds_between_notices(os.environ) * 1000)
+        self._looking.start()
 
 
 def without_plugins(page_config: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,23 +7,40 @@ we stop reading, the X server skips frames, and memory stays where it is.
 import asyncio
 import contextlib
 import socket
+import struct
+import time
 
 from tornado.iostream import StreamClosedError
 from tornado.websocket import WebSocketClosedError
 
-from daas_desktop.picture.rfb import INPUT, ClientStream, ProtocolError
+from daas_desktop.picture.rfb import INPUT, ClientStream, ProtocolError, Sieve
+from daas_desktop.picture.viewers import Viewer
 from daas_desktop.web import WebSocket
 
 BLOCK_BYTES = 64 * 1024
+MEASURE_EVERY_S = 1.0
+# The X server writes a few hundred bytes at a time. The first of an update go on at once; when
+# they come without end, they are gathered: a millisecond is not seen, and thousands of small
+# messages a second cost more than their pictures.
+IN_A_ROW_S, SENT_AT_ONCE, GATHER_S = 0.002, 4, 0.001
+#: The person whose session it is has ended a guest's visit (RFC 6455, 7.4.2: for private use).
+SENT_OUT = 4003
+LONGEST_TAB = 64
 
 
 class Bridge(WebSocket):
     """One viewer. noVNC sends at most 10 KiB in a message; nobody needs more than a block."""
 
+    _measuring: asyncio.TimerHandle | None = None
+    _viewer: Viewer | None = None
+    _asked = False
+
     async def open(self, *_: str, **__: str) -> None:
         """Connect to the X server and begin to carry."""
         self.set_nodelay(True)
         self._stream = ClientStream()
+        self._sieve = Sieve()
+        self._writing = asyncio.Lock()
         self._carrying: asyncio.Task[None] | None = None
         self._x = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._x.setblocking(False)
@@ -34,29 +51,76 @@ class Bridge(WebSocket):
             self.close(1011, "The desktop is gone.")
             return
         self._carrying = asyncio.create_task(self._carry_pictures())
+        tab = self.get_query_argument("tab", "")[:LONGEST_TAB]
+        self._viewer = Viewer(self.visitor.name, self.visitor.owner, tab, self)
+        self.session.viewers.join(self._viewer)
         self.session.watch(self)
+        self._measure()
 
     async def on_message(self, message: str | bytes) -> None:
         """Pass on what the browser sent; the next message waits until this one is gone."""
+        assert self._viewer is not None
         try:
             if isinstance(message, str):
                 raise ProtocolError("a text message")
             pieces = self._stream.feed(message)
-            await asyncio.get_running_loop().sock_sendall(self._x, message)
+            may = self.session.viewers.controls(self._viewer)
+            passed = [piece for piece in pieces if self._sieve.passes(piece, may)]
+            await self._send(b"".join(piece.data for piece in passed))
         except ProtocolError:
             self.close(1002, "This is not a VNC viewer.")
         except OSError:
             self.close(1011, "The desktop is gone.")
         else:
-            if any(piece.first and piece.kind in INPUT for piece in pieces):
+            if any(piece.first and piece.kind in INPUT for piece in passed):
                 self.session.somebody_is_at_work()
+
+    def let_go(self) -> None:
+        """Let go of what this viewer holds; somebody else has the keyboard now."""
+        self._releasing = asyncio.create_task(self._release())
+
+    async def _release(self) -> None:
+        with contextlib.suppress(OSError):
+            await self._send(self._sieve.releases())
+
+    async def _send(self, data: bytes) -> None:
+        # One at a time: a release must not come into the middle of a message.
+        async with self._writing:
+            await asyncio.get_running_loop().sock_sendall(self._x, data)
+
+    def send_out(self) -> None:
+        """End the visit."""
+        self.close(SENT_OUT, "Your visit has been ended.")
+
+    def on_pong(self, data: bytes) -> None:
+        """Note how long the way to the browser and back takes, behind the pictures on their way."""
+        if self._viewer is not None and len(data) == 8:
+            (asked_at,) = struct.unpack(">d", data)
+            self._viewer.rtt_s = time.monotonic() - asked_at
+            self._asked = False
+
+    def _measure(self) -> None:
+        # One question at a time: those for a viewer that has stopped reading would pile up.
+        if not self._asked:
+            with contextlib.suppress(WebSocketClosedError):
+                self.ping(struct.pack(">d", time.monotonic()))
+                self._asked = True
+        loop = asyncio.get_running_loop()
+        self._measuring = loop.call_later(MEASURE_EVERY_S, self._measure)
 
     async def _carry_pictures(self) -> None:
         loop = asyncio.get_running_loop()
+        sent_at, in_a_row = 0.0, 0
         try:
             while block := await loop.sock_recv(self._x, BLOCK_BYTES):
                 # Returns when the operating system has taken it all: this is the back-pressure.
                 await self.write_message(block, binary=True)
+                if self._viewer is not None:
+                    self._viewer.bytes_sent += len(block)
+                before, sent_at = sent_at, loop.time()
+                in_a_row = in_a_row + 1 if sent_at - before < IN_A_ROW_S else 0
+                if in_a_row >= SENT_AT_ONCE and len(block) < BLOCK_BYTES // 2:
+                    await asyncio.sleep(GATHER_S)
         except (OSError, WebSocketClosedError, StreamClosedError):
             pass
         finally:
@@ -65,6 +129,11 @@ class Bridge(WebSocket):
 
     def on_close(self) -> None:
         """Let go of the X server."""
+        if self._measuring is not None:
+            self._measuring.cancel()
+        if self._viewer is not None:
+            self.session.viewers.leave(self._viewer)
+            self._viewer = None
         # Wakes whoever reads or writes; the reader closes. Closing here would pull the
         # descriptor from under them.
         with contextlib.suppress(OSError):

@@ -1,7 +1,7 @@
-"""Cuts what a VNC client sends into messages, without waiting for their ends.
+"""Cuts what a VNC client sends into messages, without waiting for their ends, and sifts them.
 
-Called by the bridge, which tells input from chatter with it; a view-only door can drop pieces
-by their kind. Nothing here does I/O. Source: RFC 6143 and the RFB community specification.
+Called by the bridge, which tells input from chatter with it and drops what comes from somebody
+who only looks. Nothing here does I/O. Source: RFC 6143 and the RFB community specification.
 """
 
 import enum
@@ -28,6 +28,8 @@ class Kind(enum.IntEnum):
 
 
 INPUT = frozenset({Kind.KEY, Kind.POINTER, Kind.CUT_TEXT, Kind.QEMU})
+#: What changes something for everybody: only one viewer's counts.
+CONTROL = INPUT | {Kind.SET_DESKTOP_SIZE, Kind.XVP}
 
 _FIXED = {
     Kind.VERSION: 12,
@@ -40,6 +42,7 @@ _FIXED = {
     Kind.XVP: 4,
 }
 _LONGEST_HEAD = 12
+_PRESSES = frozenset({Kind.KEY, Kind.QEMU, Kind.POINTER})
 
 
 class ProtocolError(Exception):
@@ -87,6 +90,51 @@ class ClientStream:
             if self._missing == 0 and self._kind is not None:
                 self._kind = _next_handshake(self._kind, run)
         return pieces
+
+
+class Sieve:
+    """Lets one viewer's messages pass or not, and knows which keys and buttons it has down."""
+
+    def __init__(self) -> None:
+        self._passes = True
+        self._message = b""
+        self._keys: dict[bytes, bytes] = {}
+        self._pointer = b""
+
+    def passes(self, piece: Piece, controls: bool) -> bool:
+        """Say whether a piece goes on to the X server; a message goes whole or not at all."""
+        if piece.first:
+            self._passes = controls or piece.kind not in CONTROL
+            self._message = b""
+        if self._passes and piece.kind in _PRESSES:
+            self._message += piece.data
+            self._note(piece.kind)
+        return self._passes
+
+    def releases(self) -> bytes:
+        """Give the messages that let go of everything, and forget it."""
+        released = b"".join(self._keys.values()) + self._pointer
+        self._keys, self._pointer = {}, b""
+        return released
+
+    def _note(self, kind: Kind) -> None:
+        message = self._message
+        match kind:
+            case Kind.KEY if len(message) == 8:
+                self._press(message[4:], down=message[1] != 0, up=b"\4\0" + message[2:])
+            case Kind.QEMU if len(message) == 12 and message[1] == 0:
+                up = message[:2] + b"\0\0" + message[4:]
+                self._press(message[4:], down=message[2:4] != b"\0\0", up=up)
+            case Kind.POINTER if len(message) >= 6 and len(message) == (
+                7 if message[1] & 0x80 else 6
+            ):
+                self._pointer = b"\5\0" + message[2:6] if any((message[1], *message[6:])) else b""
+
+    def _press(self, key: bytes, *, down: bool, up: bytes) -> None:
+        if down:
+            self._keys[key] = up
+        else:
+            self._keys.pop(key, None)
 
 
 def _kind(number: int) -> Kind:

@@ -7,6 +7,7 @@ const announcer = document.getElementById("announcer");
 // could carry it in the address alone, where tokens do not belong, so the stream is fetched.
 const headers = { "X-XSRFToken": document.body.dataset.xsrf };
 const RETRY_MS = 3000;
+const SCREEN_MS = 60000;
 
 function showSession(card, { state, meaning, url }) {
   card.querySelector("[data-meaning]").textContent = meaning;
@@ -19,6 +20,7 @@ function showSession(card, { state, meaning, url }) {
   stop.textContent = state === "Stopped" ? "Remove" : "Stop";
   stop.setAttribute("aria-label", `${stop.textContent} ${title}`);
   announcer.textContent = `${title}: ${state}.`;
+  showScreens();
 }
 
 // The numbers change all the time; read aloud is only what stands before the first comma.
@@ -60,6 +62,20 @@ async function refreshList(list) {
   list.hidden = fresh.hidden;
   announcer.textContent = "The list of your sessions has changed.";
   prepareForms(list);
+  showScreens();
+}
+
+// Each session makes its picture itself, and gives it to whoever is signed in there in this browser.
+// While nobody looks at this page nothing is asked for; where it cannot be had the card goes without.
+function showScreens() {
+  if (document.hidden) return;
+  for (const screen of document.querySelectorAll('[data-state="Running"] [data-screen]')) {
+    const address = new URL("thumbnail", screen.closest("[data-session]").querySelector("a[data-when]").href);
+    address.search = Math.floor(Date.now() / SCREEN_MS);
+    screen.onload = () => (screen.hidden = false);
+    screen.onerror = () => (screen.hidden = true);
+    screen.src = address;
+  }
 }
 
 function prepareForms(root) {
@@ -107,6 +123,9 @@ async function followForEver() {
 
 if (document.querySelector("#running, [data-waiting]")) followForEver();
 prepareForms(document);
+showScreens();
+setInterval(showScreens, SCREEN_MS);
+document.addEventListener("visibilitychange", showScreens);
 
 // A page that comes back from the browser's memory has its buttons as they were left.
 addEventListener("pageshow", (event) => {

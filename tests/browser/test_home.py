@@ -81,3 +81,19 @@ def test_a_double_click_opens_one_session(visit: Visit, demo: Demo) -> None:
 def _home(page: Page, demo: Demo) -> Page:
     page.goto(portal(demo))
     return page
+
+
+def test_the_card_of_a_session_shows_its_screen_to_who_has_opened_it(
+    visit: Visit, demo: Demo
+) -> None:
+    page = visit("pi")
+    page.get_by_role("button", name="Open in PyMca, 2026-0142").click()
+    page.locator("body[data-phase=running]").wait_for()
+    page.goto(portal(demo))
+    screen = page.locator("article.session img[data-screen]")
+    expect(screen).to_be_visible()
+    assert screen.evaluate("image => [image.naturalWidth, image.naturalHeight]")[0] <= 320
+    # The same person in another browser, where she has not opened it, sees the card without.
+    elsewhere = visit("pi")
+    expect(elsewhere.locator("article.session")).to_contain_text("Running")
+    expect(elsewhere.locator("article.session img[data-screen]")).to_be_hidden()

@@ -81,7 +81,7 @@ c.ConfigurableHTTPProxy.command = [os.environ["PROXY"]]
 c.ConfigurableHTTPProxy.pid_file = os.environ["PROXY_PID"]
 c.JupyterHub.services = [{"name": "tester", "api_token": os.environ["SERVICE_TOKEN"]}]
 c.JupyterHub.load_roles = [{"name": "tester", "services": ["tester"],
-    "scopes": ["admin:servers", "admin:users", "read:users", "tokens"]}]
+    "scopes": ["admin:servers", "admin:users", "read:users", "tokens", "shares"]}]
 """
 
 
@@ -189,11 +189,12 @@ def sessions(
     }
 
 
-def api(hub: PlainHub, method: str, path: str) -> requests.Response:
+def api(hub: PlainHub, method: str, path: str, data: object = None) -> requests.Response:
     return requests.request(
         method,
         f"{hub.url}/hub/api/{path}",
         headers={"Authorization": f"token {TOKEN}"},
+        json=data,
         timeout=60,
     )
 

@@ -2,7 +2,7 @@ import struct
 
 import pytest
 
-from daas_desktop.picture.rfb import INPUT, ClientStream, Kind, Piece, ProtocolError
+from daas_desktop.picture.rfb import INPUT, ClientStream, Kind, Piece, ProtocolError, Sieve
 
 VERSION = b"RFB 003.008\n"
 HELLO = VERSION + b"\1" + b"\1"
@@ -103,3 +103,52 @@ def test_an_unknown_message_is_an_error(data: bytes) -> None:
 
 def test_only_what_a_hand_does_is_input() -> None:
     assert {Kind.KEY, Kind.POINTER, Kind.CUT_TEXT, Kind.QEMU} == INPUT
+
+
+def passed(sieve: Sieve, data: bytes, *, controls: bool, size: int = 1000) -> bytes:
+    stream = ClientStream()
+    stream.feed(HELLO)
+    cuts = [data[at : at + size] for at in range(0, len(data), size)]
+    pieces = [piece for cut in cuts for piece in stream.feed(cut)]
+    return b"".join(piece.data for piece in pieces if sieve.passes(piece, controls))
+
+
+@pytest.mark.parametrize(("kind", "data"), TABLE)
+def test_only_what_changes_nothing_passes_from_who_looks(kind: Kind, data: bytes) -> None:
+    changes = kind in {
+        *(Kind.KEY, Kind.POINTER, Kind.CUT_TEXT),
+        *(Kind.QEMU, Kind.SET_DESKTOP_SIZE, Kind.XVP),
+    }
+    assert passed(Sieve(), data, controls=False) == (b"" if changes else data)
+    assert passed(Sieve(), data, controls=True) == data
+
+
+def test_a_message_passes_whole_or_not_at_all() -> None:
+    """However it is cut, and whoever gets control meanwhile."""
+    text = struct.pack(">B3xi", 6, 100) + bytes(100)
+    stream, sieve = ClientStream(), Sieve()
+    stream.feed(HELLO)
+    first = [p for p in stream.feed(text[:50]) if sieve.passes(p, controls=True)]
+    rest = [p for p in stream.feed(text[50:] + text) if sieve.passes(p, controls=False)]
+    assert b"".join(p.data for p in [*first, *rest]) == text
+
+
+@pytest.mark.parametrize("size", [1, 3, 1000])
+def test_held_keys_and_buttons_are_let_go(size: int) -> None:
+    key, qemu = MESSAGES["key"][1], MESSAGES["QEMU key"][1]
+    other = struct.pack(">BBHI", 4, 1, 0, 0xFFE1)
+    let_go = struct.pack(">BBHI", 4, 0, 0, 0x61)
+    sieve = Sieve()
+    passed(sieve, key + other + let_go + qemu + MESSAGES["pointer"][1], controls=True, size=size)
+    assert sieve.releases() == (
+        struct.pack(">BBHI", 4, 0, 0, 0xFFE1)
+        + struct.pack(">BBHII", 255, 0, 0, 0x61, 0x1E)
+        + struct.pack(">BBHH", 5, 0, 1, 2)
+    )
+    assert sieve.releases() == b""
+
+
+def test_what_is_dropped_is_not_held() -> None:
+    sieve = Sieve()
+    passed(sieve, MESSAGES["key"][1] + MESSAGES["pointer"][1], controls=False)
+    assert sieve.releases() == b""

@@ -50,6 +50,8 @@ def test_both_apps_of_a_person_run_side_by_side_on_her_own_host(visit: Visit, pl
         page.get_by_role("menuitem", name="Hub Control Panel").click()
     opened.value.wait_for_url(place.portal)
     expect(opened.value.get_by_role("link", name=re.compile("^Continue "))).to_have_count(2)
+    # From the session's own host, with the cookie that she has there.
+    expect(opened.value.locator("img[data-screen]")).to_be_visible()
 
     opened.value.get_by_role("link", name="Continue PyMca · 2026-0142").click()
     opened.value.locator("body[data-phase=running]").wait_for()

@@ -3,110 +3,24 @@
 In the order of the file: each test goes on where the one before has ended (R2, O1).
 """
 
-import json
-import subprocess
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 from playwright.sync_api import Error, Page, expect, sync_playwright
 
 from tests.browser.conftest import CHROMIUM, FLAGS
-from tests.conftest import REPOSITORY, free_port, short_folder
-from tests.engines.helm.facility import (
-    PASSWORD,
-    PERSON,
-    make_folders,
-    nginx,
-    user_office,
-    values,
-)
+from tests.engines.helm.facility import PASSWORD, PERSON
+from tests.engines.helm.installation import NAMESPACE, RELEASE, Installed, facility_in
 from tests.engines.kubernetes_here import KubernetesHere
-from tests.hosting.certificates import make_certificates
-from tests.hosting.place import DOMAIN
 
 pytestmark = [pytest.mark.engines, pytest.mark.browser, pytest.mark.timeout(300)]
-CHART = REPOSITORY / "helm" / "daas-hub"
-NAMESPACE, RELEASE = "facility", "daas"
 SESSION = "daas.session"
-
-
-@dataclass(frozen=True, slots=True)
-class Installed:
-    """The chart on a cluster; *url* leads through the cluster's own proxy."""
-
-    cluster: KubernetesHere
-    folder: Path
-    values: dict[str, Any]
-    url: str
-
-    def helm(self, what: str, *more: str) -> str:
-        """Call helm for the release, with the values as they are now."""
-        file = self.folder / "values.yaml"
-        file.write_text(yaml.safe_dump(self.values))
-        words = (f"--namespace={NAMESPACE}", f"--values={file}", "--wait", "--timeout=120s")
-        return self.cluster.helm(what, RELEASE, str(CHART), *words, *more)
-
-    def kubectl(self, *words: str, stdin: str | None = None) -> str:
-        """Call kubectl in the namespace of the release."""
-        return self.cluster.kubectl(f"--namespace={NAMESPACE}", *words, stdin=stdin)
-
-    def pods(self, label: str) -> dict[str, str]:
-        """Return the uid of each pod with *label*, by its name."""
-        found = json.loads(self.kubectl("get", "pods", f"--selector={label}", "-o", "json"))
-        return {pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in found["items"]}
 
 
 @pytest.fixture(scope="module")
 def installed(kubernetes: KubernetesHere) -> Iterator[Installed]:
-    restricted = {"pod-security.kubernetes.io/enforce": "restricted"}
-    space = {"metadata": {"name": NAMESPACE, "labels": restricted}}
-    kubernetes.kubectl(
-        *("apply", "-f", "-"), stdin=json.dumps({"apiVersion": "v1", "kind": "Namespace", **space})
-    )
-    with short_folder() as folder, user_office(folder, kubernetes.host) as office:
-        make_folders(folder)
-        make_certificates(folder, DOMAIN, DOMAIN)
-        port = free_port()
-        url = f"https://{DOMAIN}:{port}"
-        chart = values(folder, kubernetes.host, office, f"{url}/")
-        place = Installed(kubernetes, folder, chart, url)
-        place.kubectl("apply", "-f", "-", stdin=json.dumps(state(folder)))
-        began = time.monotonic()
-        try:
-            place.helm("install")
-        except subprocess.CalledProcessError as error:
-            logs = place.kubectl("logs", f"deployment/{RELEASE}-hub", "hub", "--tail=30")
-            pytest.fail(f"{error.stderr}\n{place.kubectl('get', 'pods')}\n{logs}")
-        print(f"helm install took {time.monotonic() - began:.1f} s")
-        address = place.kubectl(
-            "get", "service", f"{RELEASE}-proxy", "-o", "jsonpath={.spec.clusterIP}"
-        )
-        with nginx(folder, port, f"{address}:80"):
-            yield place
-        kubernetes.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
-        kubernetes.kubectl("delete", "pv", f"{NAMESPACE}-{RELEASE}-facility", "daas-state")
-
-
-def state(folder: Path) -> dict[str, Any]:
-    """Return a volume for the hub's state: the cluster of the tests makes none by itself."""
-    (folder / "state").mkdir()
-    (folder / "state").chmod(0o777)
-    return {
-        "apiVersion": "v1",
-        "kind": "PersistentVolume",
-        "metadata": {"name": "daas-state"},
-        "spec": {
-            "capacity": {"storage": "1Gi"},
-            "accessModes": ["ReadWriteOnce"],
-            "hostPath": {"path": str(folder / "state")},
-            "claimRef": {"name": f"{RELEASE}-state", "namespace": NAMESPACE},
-        },
-    }
+    with facility_in(kubernetes) as place:
+        yield place
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,108 @@
+"""Who has keyboard and pointer, decided without a connection (S1, S10)."""
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from daas_desktop.picture.viewers import Viewer, Viewers
+from daas_desktop.together import role
+
+
+@dataclass
+class Line:
+    """Stands for a bridge: notes what it was told."""
+
+    told: list[str] = field(default_factory=list)
+
+    def let_go(self) -> None:
+        self.told.append("let go")
+
+    def send_out(self) -> None:
+        self.told.append("out")
+
+
+def pi(tab: str = "a") -> Viewer:
+    return Viewer("pi", owner=True, tab=tab, connection=Line())
+
+
+def grace() -> Viewer:
+    return Viewer("grace", owner=False, tab="g", connection=Line())
+
+
+@pytest.fixture
+def viewers() -> Viewers:
+    return Viewers()
+
+
+def test_the_later_tab_of_the_person_takes_control_and_the_earlier_says_so(
+    viewers: Viewers,
+) -> None:
+    first, second = pi("a"), pi("b")
+    viewers.join(first)
+    viewers.join(second)
+    assert role(viewers, first) == {"control": False, "why": "tab", "by": "pi"}
+    assert role(viewers, second)["control"] is True
+    assert isinstance(first.connection, Line)
+    assert first.connection.told == ["let go"]
+    viewers.leave(second)
+    assert viewers.controls(first)
+
+
+def test_a_guest_only_looks_until_she_is_given_control(viewers: Viewers) -> None:
+    person, guest = pi(), grace()
+    viewers.join(guest)
+    assert role(viewers, guest) == {"control": False, "why": "watching", "by": ""}
+    viewers.join(person)
+    assert not viewers.controls(guest)
+    viewers.give(guest)
+    assert viewers.controls(guest)
+    assert role(viewers, person) == {"control": False, "why": "given", "by": "grace"}
+    viewers.give(person)
+    assert not viewers.controls(guest)
+    assert isinstance(guest.connection, Line)
+    assert guest.connection.told == ["let go"]
+
+
+def test_control_falls_back_to_the_person_when_a_guest_leaves(viewers: Viewers) -> None:
+    person, guest = pi(), grace()
+    viewers.join(person)
+    viewers.join(guest)
+    viewers.give(guest)
+    viewers.leave(guest)
+    assert viewers.controls(person)
+
+
+def test_nobody_has_control_when_only_guests_are_left(viewers: Viewers) -> None:
+    person, guest = pi(), grace()
+    viewers.join(person)
+    viewers.join(guest)
+    viewers.leave(person)
+    assert not viewers.controls(guest)
+
+
+def test_who_is_sent_out_stays_out_until_invited_anew(viewers: Viewers) -> None:
+    person, guest = pi(), grace()
+    viewers.join(person)
+    viewers.join(guest)
+    viewers.send_out("grace")
+    assert isinstance(guest.connection, Line)
+    assert guest.connection.told == ["out"]
+    assert viewers.is_sent_out("grace")
+    viewers.invite_anew()
+    assert not viewers.is_sent_out("grace")
+
+
+def test_the_person_cannot_be_sent_out_of_her_own_session(viewers: Viewers) -> None:
+    person = pi()
+    viewers.join(person)
+    viewers.send_out("pi")
+    assert isinstance(person.connection, Line)
+    assert person.connection.told == []
+
+
+def test_a_tab_is_found_by_its_newest_picture(viewers: Viewers) -> None:
+    before, after = pi("a"), pi("a")
+    viewers.join(before)
+    viewers.join(after)
+    assert viewers.of_tab("a") is after
+    assert viewers.of_tab("") is None
