@@ -5,11 +5,15 @@ a change to the bridge is seen within a minute with `--only latency throughput -
 """
 
 import argparse
+import os
 import sys
+import time
 
 from benchmarks.desktop import chain, peers, picture, shown, slow, stalled, starts
 from benchmarks.desktop.figures import Figures
+from tests.conftest import REPOSITORY
 
+PAGE = REPOSITORY / "docs" / "explanation" / "speed-of-desktops.md"
 PARTS = ("latency", "throughput", "line", "stalled", "memory", "browser", "starts")
 
 
@@ -23,9 +27,18 @@ def main() -> int:
         for clock in options.clocks:
             with chain.running(clock, options.fps) as here:
                 pictures(figures, here, options, f"{clock or 60} Hz")
+    if options.write:
+        figures.write(PAGE, machine())
     for line in figures.missed:
         print(f"missed: {line.what.strip()}: {line.measured} ({line.bound})")
     return 1 if figures.missed else 0
+
+
+def machine() -> str:
+    """Say when and on what this was measured."""
+    day = time.strftime("%-d %B %Y", time.gmtime())
+    cores, (load, _, _) = os.cpu_count(), os.getloadavg()
+    return f"Taken on {day} on a machine with {cores} processor cores; load at the end {load:.1f}."
 
 
 def pictures(figures: Figures, here: chain.Chain, options: argparse.Namespace, clock: str) -> None:
@@ -57,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--line-seconds", type=float, default=300, help="how long to look for lag")
     parser.add_argument("--stalled-seconds", type=float, default=60)
     parser.add_argument("--peers", nargs="*", choices=tuple(peers.PEERS), default=list(peers.PEERS))
+    parser.add_argument("--write", action="store_true", help="put the table into the docs")
     return parser
 
 
