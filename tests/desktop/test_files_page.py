@@ -3,6 +3,7 @@
 import os
 import textwrap
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,14 @@ import requests
 
 from tests.desktop.chromium import violations
 from tests.desktop.conftest import SESSION_PYTHON
-from tests.desktop.plain_hub import PlainHub, api
+from tests.desktop.plain_hub import PlainHub, api, cookies_for, signed_in
 from tests.desktop.test_closing import ASKS
 from tests.desktop.test_leaving_page import sign_in
 
 pytestmark = pytest.mark.browser
 
 MIB = 1 << 20
+SESSION = {"DAAS_ASK_EVERY_S": "0.5"}
 COMMAND = (str(SESSION_PYTHON), "-c", textwrap.dedent(ASKS))
 
 
@@ -98,6 +100,45 @@ def test_files_dropped_on_the_picture_are_uploaded(
     )
     page.wait_for_selector("#files-said:has-text('dropped.txt is uploaded.')")
     assert (hub.folder / "dropped.txt").read_text() == "dropped"
+
+
+def test_attack_13_signing_out_ends_what_is_on_its_way(
+    hub: PlainHub, desktop: str, wait_until: Callable[..., Any]
+) -> None:
+    with (hub.folder / "taken").open("wb") as sparse:
+        sparse.truncate(8 << 30)
+    with signed_in(hub, "pi") as browser:
+        token = browser.get(desktop, timeout=10).text.partition('name="xsrf" content="')[2]
+        headers = {"X-XSRFToken": token.partition('"')[0]}
+        wish = {"place": "0", "path": "", "name": "given", "size": 3 * MIB}
+        begun = browser.post(f"{desktop}files/upload", json=wish, headers=headers, timeout=10)
+        address = f"{desktop}files/upload/{begun.json()['upload']}"
+        taken = browser.get(f"{desktop}files/download?path=taken", stream=True, timeout=10)
+        assert len(taken.raw.read(MIB)) == MIB
+        assert open_anywhere(hub.folder / "taken")
+
+        def slowly() -> Iterator[bytes]:
+            yield bytes(MIB)
+            browser.get(f"{hub.url}/hub/logout", timeout=10)
+            wait_until(lambda: not open_anywhere(hub.folder / "taken"), "the download has ended")
+            yield bytes(2 * MIB)
+
+        answer = requests.put(
+            address, slowly(), headers={**headers, "Cookie": cookies_for(browser, address)}
+        )
+        assert answer.status_code == 403
+        taken.close()
+    assert not (hub.folder / "given").exists()
+
+
+def open_anywhere(file: Path) -> bool:
+    for folder in Path("/proc").glob("[0-9]*/fd"):
+        with suppress(OSError):
+            for one in folder.iterdir():
+                with suppress(OSError):
+                    if one.readlink() == file:
+                        return True
+    return False
 
 
 def test_the_program_is_asked_before_the_session_ends(
