@@ -15,6 +15,7 @@ from tests.desktop.conftest import SESSION_PYTHON
 from tests.desktop.plain_hub import PlainHub, api, cookies_for, signed_in
 from tests.desktop.test_closing import ASKS
 from tests.desktop.test_leaving_page import sign_in
+from tests.desktop.test_page import Line
 
 pytestmark = pytest.mark.browser
 
@@ -100,6 +101,34 @@ def test_files_dropped_on_the_picture_are_uploaded(
     )
     page.wait_for_selector("#files-said:has-text('dropped.txt is uploaded.')")
     assert (hub.folder / "dropped.txt").read_text() == "dropped"
+
+
+def test_an_upload_goes_on_after_a_lost_connection(
+    chromium: Any, start: Callable[..., Any], tmp_path: Path, wait_until: Callable[..., Any]
+) -> None:
+    session = start("sleep", "100")
+    session.reaches("starting")
+    line = Line(session.path)
+    large = tmp_path / "large"
+    large.write_bytes(os.urandom(MIB) * 96)
+    with chromium.new_context() as context:
+        page = context.new_page()
+        page.goto(line.url)
+        page.wait_for_selector("#screen canvas")
+        open_files(page)
+        page.set_input_files("#files-input", [large])
+        wait_until(
+            lambda: any(
+                one.stat().st_size > 10 * MIB for one in session.directory.glob(".daas-upload-*")
+            ),
+            "the second piece has begun",
+        )
+        line.cut()
+        page.wait_for_selector("#files-uploads:has-text('Connection lost')")
+        line.cut(down=False)
+        page.wait_for_selector("#files-said:has-text('large is uploaded.')")
+    line.close()
+    assert (session.directory / "large").read_bytes() == large.read_bytes()
 
 
 def test_attack_13_signing_out_ends_what_is_on_its_way(
