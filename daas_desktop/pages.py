@@ -31,6 +31,8 @@ from daas_desktop.web import Handler, Session
 PAGE = Path(__file__).parent / "page"
 # JupyterLab's page shows notices too, and serves its extensions' folders only.
 SHARED = PAGE / "lab" / "daas-session" / "static"
+# Fetched all at once: else a browser learns of each only from the one that imports it.
+MODULES = ["notices.js", *sorted(path.name for path in PAGE.glob("*.js"))]
 HEARTBEAT_S = 20
 MEASURED_EVERY_S = 2
 PING_S = 45
@@ -50,6 +52,8 @@ class PageHandler(Handler):
             portal_url=session.portal_url,
             notice=session.notice,
             icon=bool(session.icon),
+            modules=MODULES,
+            clipboard=session.clipboard,
             xsrf_token=session.xsrf_token,
             files=session.files if self.visitor.owner and session.files.offered else None,
             # A tile of JupyterLab's ends with JupyterLab.
@@ -242,9 +246,8 @@ def application(session: Session, prefix: str) -> Application:
             (prefix + "icon", IconHandler),
             (prefix + "rfb", Bridge),
             (prefix + "thumbnail", ThumbnailHandler),
-            (prefix + r"static/(desktop\.css|desktop\.js|novnc\.js)", FileHandler, files),
-            (prefix + r"static/(files\.css|files\.js|uploads\.js|end\.js)", FileHandler, files),
             (prefix + r"static/(notices\.js)", FileHandler, {"path": str(SHARED)}),
+            (prefix + r"static/([a-z]+\.(?:css|js))", FileHandler, files),
         ],
         default_handler_class=NotFoundHandler,
         session=session,

@@ -22,6 +22,7 @@ from daas_desktop.door.open_connections import seconds_between_questions
 from daas_desktop.door.use import Use, WorkWatch
 from daas_desktop.files.session_files import Files
 from daas_desktop.pages import application
+from daas_desktop.picture.clipboard import clipboard_switch
 from daas_desktop.picture.display import Display
 from daas_desktop.picture.viewers import Viewers
 from daas_desktop.program.closing import Closing
@@ -61,6 +62,7 @@ class Desktop:
             again=program.start,
             files=Files.from_environment(env),
             closing=Closing(program, changes.announce),
+            clipboard=clipboard_switch(env),
             hub=client,
             use=Use(client, WorkWatch(env), every_s) if client else None,
             login=HubLogin(client, seconds_between_questions(env)) if hub and client else None,

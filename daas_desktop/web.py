@@ -57,6 +57,7 @@ class Session:
     again: Callable[[], None]
     files: Files
     closing: Closing
+    clipboard: str = "both"
     hub: Hub | None = None
     use: Use | None = None
     login: HubLogin | None = None

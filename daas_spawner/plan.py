@@ -113,19 +113,18 @@ def plan_session(
         *([Mount(around.hub_folder, HUB_FOLDER, read_only=True)] if around.hub_folder else []),
         Mount(around.apps_folder, APPS, read_only=True),
     ]
-    folder = home
     if around.examples is not None:
         # In every session, for the link to it is in every session of this person's.
         mounts.append(Mount(around.examples, EXAMPLES, read_only=True))
-        folder = EXAMPLES
-    if storage:
-        folder = PROPOSALS / next(iter(storage)) if len(storage) == 1 else PROPOSALS
+    data = _data_folder(storage, home if around.examples is None else EXAMPLES)
+    folder = _folder(app, data, home)
     return SessionPlan(
         app=app,
         argv=_argv(app),
         environment={
+            **_for_desktop(app),
             **around.hub,
-            **_environment(apps, account, mounts, folder, request.server_name, around),
+            **_environment(apps, account, mounts, data, request.server_name, around),
         },
         folder=folder,
         mounts=tuple(mounts),
@@ -173,6 +172,25 @@ def _places(mounts: Sequence[Mount], home: PurePosixPath) -> list[dict[str, obje
     ]
 
 
+def _data_folder(storage: Mapping[str, Storage], without: PurePosixPath) -> PurePosixPath:
+    if not storage:
+        return without
+    return PROPOSALS / next(iter(storage)) if len(storage) == 1 else PROPOSALS
+
+
+def _folder(app: App, data: PurePosixPath, home: PurePosixPath) -> PurePosixPath:
+    """Return where the program starts; with several proposals none is its only `processed`."""
+    if app.desktop.folder == "processed" and data.parent == PROPOSALS:
+        return data / "processed"
+    return home if app.desktop.folder == "home" else data
+
+
+def _for_desktop(app: App) -> dict[str, str]:
+    """Return what an app's file says to its desktop; what the plan itself sets, wins."""
+    own = {"DAAS_OWN_WINDOW_MANAGER": "1"} if app.desktop.windows == "own" else {}
+    return {**app.desktop.environment, **own}
+
+
 def _argv(app: App) -> tuple[str, ...]:
     if app.kind == "web":
         return app.command
@@ -218,10 +236,12 @@ def _environment(
                     "title": app.title,
                     "icon": str(APPS / app.name / app.icon),
                     "command": list(app.command),
+                    "environment": _for_desktop(app),
                 }
                 for app in apps.values()
                 # An image brings its own app only.
-                if app.kind == "desktop" and around.programs and not app.image_only
+                if app.kind == "desktop" and app.desktop.tile
+                if around.programs and not app.image_only
             ]
         ),
     }
