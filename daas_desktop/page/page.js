@@ -4,8 +4,7 @@
 export const $ = (id) => document.getElementById(id);
 export const { title, clipboard: clipboardSwitch } = document.body.dataset;
 
-const xsrf = document.querySelector("meta[name=xsrf]").content;
-
+export const xsrf = document.querySelector("meta[name=xsrf]").content;
 
 // This page's own word for itself: the server knows by it which picture is this page's.
 export const tab = Array.from(crypto.getRandomValues(new Uint32Array(3)), (n) => n.toString(36)).join("");

@@ -12,10 +12,10 @@ import requests
 
 from tests.desktop.chromium import violations
 from tests.desktop.conftest import SESSION_PYTHON
+from tests.desktop.line import Line
 from tests.desktop.plain_hub import PlainHub, api, cookies_for, signed_in
 from tests.desktop.test_closing import ASKS
 from tests.desktop.test_leaving_page import sign_in
-from tests.desktop.test_page import Line
 
 pytestmark = pytest.mark.browser
 
@@ -65,7 +65,7 @@ def test_files_go_up_and_down_through_hub_and_proxy(
     assert (tmp_path / "again").read_bytes() == spectrum.read_bytes()
     page.keyboard.press("Escape")
     wait_until(
-        lambda: page.evaluate("document.activeElement.tagName") == "CANVAS", "the picture has it"
+        lambda: page.evaluate("document.activeElement.id") == "keyboard", "the picture has it"
     )
     assert page.complaints == []
 
@@ -186,7 +186,7 @@ def test_the_program_is_asked_before_the_session_ends(
     page.click("#end-open")
     page.click("#end-now")
     page.wait_for_selector("#ending-force")
-    page.focus("#screen canvas")
+    page.focus("#keyboard")
     page.keyboard.press("Enter")
     page.wait_for_selector("text=This session has ended.")
     assert page.is_hidden("#again")
