@@ -1,9 +1,10 @@
 // The dialog "Files": what is in the session's folders, downloads, and the button for uploads.
 // What is on its way up is in `uploads.js`.
 
+import { focusPicture } from "./keys.js";
+import { $ } from "./page.js";
 import { cancelAll, size, upload } from "./uploads.js";
 
-const $ = (id) => document.getElementById(id);
 const dialog = $("files");
 
 let place = 0;
@@ -144,7 +145,7 @@ if (dialog) {
     place = Number(event.target.value);
     go([]);
   });
-  dialog.addEventListener("close", () => document.querySelector("#screen canvas")?.focus());
+  dialog.addEventListener("close", focusPicture);
   if ($("files-input")) {
     $("files-choose").addEventListener("click", () => $("files-input").click());
     $("files-input").addEventListener("change", (event) => {
