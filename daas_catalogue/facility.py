@@ -18,7 +18,14 @@ from traitlets.config import SingletonConfigurable
 from daas_catalogue.layout import StorageLayout
 from daas_model.apps import App, Apps, Machine, Machines
 from daas_model.engines import Engine, Engines
-from daas_model.errors import CatalogueProblem, NeedsProposal, UnknownApp, UnknownMachine
+from daas_model.errors import (
+    CatalogueProblem,
+    NeedsProposal,
+    ProposalNotFound,
+    UnknownApp,
+    UnknownMachine,
+    WatchingRefused,
+)
 from daas_model.launch import LaunchRequest, require_one_proposal
 from daas_model.parsing import Malformed
 from daas_model.people import Person
@@ -96,6 +103,15 @@ class Facility(SingletonConfigurable):
         do not see the choice, and are refused. Example: "with-right".""",
     ).tag(config=True)
 
+    watching = Enum(
+        ["proposal", "anyone", "off"],
+        default_value="proposal",
+        help="""Whom the person of a running desktop may invite to look at it: with "proposal" those
+        who may open all proposals of the session themselves, with "anyone" everybody who can sign
+        in here, with "off" nobody: there is no button. Guests see the picture; what they type
+        counts only while they are given control. Example: "off".""",
+    ).tag(config=True)
+
     @default("one_proposal_per_session")
     def _as_the_accounts_are(self) -> bool:
         # The portal and the hub read one configuration; the authenticator is not imported here.
@@ -162,6 +178,33 @@ class Facility(SingletonConfigurable):
             raise NeedsProposal(f"{app.title} needs a proposal's data.")
         if not self.starts_without_proposal(person):
             raise NeedsProposal("You may not start a session without a proposal here.")
+
+    def check_watching(self, request: LaunchRequest) -> None:
+        """Raise `WatchingRefused` unless guests may be invited to such a session at all."""
+        if self.watching == "off":
+            raise WatchingRefused("Nobody can be invited to look at a session here.")
+        app = self.app(request.app)
+        if app.kind != "desktop":
+            raise WatchingRefused(
+                f"Whoever looks at {app.title} takes part in it, so nobody can be invited.",
+                "Show it in a desktop app.",
+            )
+
+    async def check_guest(self, person: Person, request: LaunchRequest) -> None:
+        """Raise `WatchingRefused` unless *person* may look at such a session when invited.
+
+        Raises `CatalogueProblem` when the catalogue cannot tell.
+        """
+        self.check_watching(request)
+        if self.watching == "anyone":
+            return
+        try:
+            await self.catalogue.authorise(person, request.proposals)
+        except ProposalNotFound:
+            raise WatchingRefused(
+                "Only people of its proposal may look at this session.",
+                "Ask the principal investigator or the local contact to add you to it.",
+            ) from None
 
     def machine(self, name: str) -> Machine:
         """Return the machine *name*. Raises `UnknownMachine`."""

@@ -1,4 +1,4 @@
-"""The command line: `serve` for the hub's spawner, `tile` for JupyterLab's launcher.
+"""The command line: `serve` for the hub's spawner, `tile` for JupyterLab, `try` for building apps.
 
 The order of the start is the point of this module: X server first, then the program, while
 tornado is still being imported in the background.
@@ -22,6 +22,8 @@ INHERITED_FD = 3
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one desktop until it is told to stop; give the exit status."""
     options = _parser().parse_args(arguments)
+    if options.how in ("try", "show"):
+        return _try(options)
     if options.how == "serve" and os.environ.get("LISTEN_FDS") != "1":
         print("daas-desktop serve takes its socket from the spawner.", file=sys.stderr)  # noqa: T201
         return 2
@@ -53,6 +55,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         program.close()
         display.close()
+
+
+def _try(options: argparse.Namespace) -> int:
+    from daas_desktop.try_out import show, try_out  # noqa: PLC0415  no session needs it
+
+    try:
+        if options.how == "show":
+            return show(options.command)
+        return try_out(options.command, options.image, options.port)
+    except DesktopError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 1
 
 
 def _import_server() -> None:
@@ -87,6 +101,12 @@ def _parser() -> argparse.ArgumentParser:
         if name == "tile":
             way.add_argument("--socket", required=True, help="where to listen")
         way.add_argument("command", nargs="+", help="the program, after --")
+    way = ways.add_parser("try", help="a program in a browser with no hub, by websockify")
+    way.add_argument("--image", default="", help="run it in this image, e.g. daas/pymca:0.1.0")
+    way.add_argument("--port", type=int, default=6080, help="on this machine's own address")
+    way.add_argument("command", nargs="+", help="an app's folder (images/pymca), or -- COMMAND")
+    way = ways.add_parser("show", help="what `try` calls in a container")
+    way.add_argument("command", nargs="+", help="the program, after --")
     return parser
 
 

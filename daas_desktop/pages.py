@@ -16,6 +16,12 @@ from tornado.web import Application, HTTPError, StaticFileHandler
 from daas_desktop import __version__
 from daas_desktop.door.hub import HubUnreachableError
 from daas_desktop.door.hub_login import LoginError
+from daas_desktop.files.handlers import (
+    DownloadHandler,
+    FolderHandler,
+    PieceHandler,
+    UploadHandler,
+)
 from daas_desktop.picture.bridge import BLOCK_BYTES, Bridge
 from daas_desktop.picture.thumbnail import ThumbnailHandler, Thumbnails
 from daas_desktop.program.process import State
@@ -25,6 +31,8 @@ from daas_desktop.web import Handler, Session
 PAGE = Path(__file__).parent / "page"
 # JupyterLab's page shows notices too, and serves its extensions' folders only.
 SHARED = PAGE / "lab" / "daas-session" / "static"
+# Fetched all at once: else a browser learns of each only from the one that imports it.
+MODULES = ["notices.js", *sorted(path.name for path in PAGE.glob("*.js"))]
 HEARTBEAT_S = 20
 MEASURED_EVERY_S = 2
 PING_S = 45
@@ -44,7 +52,14 @@ class PageHandler(Handler):
             portal_url=session.portal_url,
             notice=session.notice,
             icon=bool(session.icon),
+            modules=MODULES,
+            clipboard=session.clipboard,
+            watching=session.watching,
             xsrf_token=session.xsrf_token,
+            files=session.files if self.visitor.owner and session.files.offered else None,
+            # A tile of JupyterLab's ends with JupyterLab.
+            may_end=self.visitor.owner and session.login is not None,
+            guest=not self.visitor.owner,
         )
 
 
@@ -125,6 +140,8 @@ class StateHandler(Handler):
 
     def _events(self, others: Told) -> Iterator[str]:
         yield f"data: {json.dumps(_as_dict(self.session.program.state))}\n\n"
+        if self.session.closing.phase is not None:
+            yield f"event: closing\ndata: {json.dumps(self.session.closing.phase)}\n\n"
         if self.session.notices is not None:
             yield f"event: notices\ndata: {json.dumps(self.session.notices.look())}\n\n"
         for name, content in others.events():
@@ -148,6 +165,22 @@ class AgainHandler(Handler):
         """Start it; harmless while it runs."""
         self.session.again()
         self.write(_as_dict(self.session.program.state))
+
+
+class EndHandler(Handler):
+    """Ends the session: the program is asked first, then may be made to, if she says so."""
+
+    for_owner = True
+
+    def post(self) -> None:
+        """Do what `how` says: `ask`, `keep` or `force`."""
+        closing = self.session.closing
+        ways = {"ask": closing.ask, "keep": closing.keep, "force": closing.force}
+        way = ways.get(self.get_query_argument("how", "ask"))
+        if way is None:
+            raise HTTPError(404)
+        way()
+        self.write({"closing": closing.phase})
 
 
 class LogHandler(Handler):
@@ -203,15 +236,20 @@ def application(session: Session, prefix: str) -> Application:
             (prefix + "oauth_callback", CallbackHandler),
             (prefix + "state", StateHandler),
             (prefix + "again", AgainHandler),
+            (prefix + "end", EndHandler),
             (prefix + "log", LogHandler),
             (prefix + "control", ControlHandler),
             (prefix + "guests/([0-9]{1,9})", GuestHandler),
             (prefix + "invitations", InvitationsHandler),
+            (prefix + "files", FolderHandler),
+            (prefix + "files/download", DownloadHandler),
+            (prefix + "files/upload", UploadHandler),
+            (prefix + r"files/upload/([\w-]+)", PieceHandler),
             (prefix + "icon", IconHandler),
             (prefix + "rfb", Bridge),
             (prefix + "thumbnail", ThumbnailHandler),
-            (prefix + r"static/(desktop\.css|desktop\.js|novnc\.js)", FileHandler, files),
             (prefix + r"static/(notices\.js)", FileHandler, {"path": str(SHARED)}),
+            (prefix + r"static/([a-z]+\.(?:css|js))", FileHandler, files),
         ],
         default_handler_class=NotFoundHandler,
         session=session,

@@ -5,6 +5,7 @@ the X server dies, and leaves no process behind.
 """
 
 import asyncio
+import datetime
 import logging
 import secrets
 import signal
@@ -19,12 +20,19 @@ from daas_desktop.door.hub_login import HubLogin
 from daas_desktop.door.notices import Notices, seconds_between_notices
 from daas_desktop.door.open_connections import seconds_between_questions
 from daas_desktop.door.use import Use, WorkWatch
+from daas_desktop.files.session_files import Files
 from daas_desktop.pages import application
+from daas_desktop.picture.clipboard import clipboard_switch
 from daas_desktop.picture.display import Display
 from daas_desktop.picture.viewers import Viewers
+from daas_desktop.program.closing import Closing
 from daas_desktop.program.process import Program
 from daas_desktop.program.windows import main_window
 from daas_desktop.web import Changes, Session
+
+LAST_WORD_S = 0.3
+# A hub that does not listen keeps nobody's session.
+MOST_LAST_WORD_S = 2.0
 
 
 class Desktop:
@@ -52,6 +60,9 @@ class Desktop:
             hub_version=env.get("DAAS_HUB_VERSION", ""),
             watching=env.get("DAAS_WATCHING", "off"),
             again=program.start,
+            files=Files.from_environment(env),
+            closing=Closing(program, changes.announce),
+            clipboard=clipboard_switch(env),
             hub=client,
             use=Use(client, WorkWatch(env), every_s) if client else None,
             login=HubLogin(client, seconds_between_questions(env)) if hub and client else None,
@@ -77,14 +88,31 @@ class Desktop:
         # JupyterLab's own server looks at what a tile's programs do.
         alone = use is not None and self.session.login is not None
         looking = asyncio.create_task(use.run()) if use and alone else None
-        await self._stop.wait()
+        await self._told_to_stop()
         server.stop()
+        self.session.files.close()
         if looking is not None:
             looking.cancel()
         if self._window is not None:
             self._window.cancel()
             await asyncio.wait({self._window})
         return 0 if self._display.alive() else 1
+
+    async def _told_to_stop(self) -> None:
+        """Wait for a signal, the X server's end, or the person's wish."""
+        closing = self.session.closing
+        ways = {asyncio.create_task(self._stop.wait()), asyncio.create_task(closing.over.wait())}
+        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        for way in ways:
+            way.cancel()
+        closing.cancel()
+        if closing.over.is_set():
+            # Pages and hub are told that it is over before there is nobody to ask.
+            telling = {asyncio.create_task(asyncio.sleep(LAST_WORD_S))}
+            if self.session.hub is not None and self.session.login is not None:
+                now = datetime.datetime.now(datetime.UTC)
+                telling.add(asyncio.create_task(self.session.hub.report_use(now, over=True)))
+            await asyncio.wait(telling, timeout=MOST_LAST_WORD_S)
 
     def _child_ended(self) -> None:
         self._program.reap()

@@ -15,7 +15,9 @@ from daas_desktop.door.hub import Hub, HubUnreachableError
 from daas_desktop.door.hub_login import HubLogin, Verdict
 from daas_desktop.door.notices import Notices
 from daas_desktop.door.use import Use
+from daas_desktop.files.session_files import Files
 from daas_desktop.picture.viewers import Viewers
+from daas_desktop.program.closing import Closing
 from daas_desktop.program.process import Program
 
 POLICY = (
@@ -53,6 +55,9 @@ class Session:
     hub_version: str
     watching: str
     again: Callable[[], None]
+    files: Files
+    closing: Closing
+    clipboard: str = "both"
     hub: Hub | None = None
     use: Use | None = None
     login: HubLogin | None = None

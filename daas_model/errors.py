@@ -152,6 +152,22 @@ class StartRefused(DaasError):
     default_action = "Open the portal and start the session there."
 
 
+class WatchingRefused(DaasError):
+    """A session that may not be looked at by others, or not by this person."""
+
+    code = "DAAS-WATCHING"
+    status = 403
+    default_action = "Look at it together on one screen."
+
+
+class InvitationGone(DaasError):
+    """An invitation that is over, was taken back, or never was one."""
+
+    code = "DAAS-INVITATION"
+    status = 404
+    default_action = "Ask the person who sent it to invite you again."
+
+
 class EngineProblem(DaasError):
     """The machine cannot run a session: a program or a right is missing, a disk is full."""
 

@@ -21,15 +21,15 @@ def configure(
     *hosting* says on which hosts they live, *meeting* where the hub finds its proxy.
     *run_folder* holds sockets (short path, lower case), *state_folder* what must survive.
     """
-    from daas_spawner.one_door import roles  # noqa: PLC0415  only the hub needs the hub's code
-    from daas_spawner.states import HANDLERS  # noqa: PLC0415
+    from daas_spawner import states, watching  # noqa: PLC0415  only the hub needs the hub's code
+    from daas_spawner.one_door import roles  # noqa: PLC0415
 
     c.JupyterHub.spawner_class = "daas"
     c.JupyterHub.allow_named_servers = True
     # What runs must outlive a hub that is restarted; whoever ends the service ends them.
     c.JupyterHub.cleanup_servers = False
     c.JupyterHub.load_roles = roles()
-    c.JupyterHub.extra_handlers = HANDLERS
+    c.JupyterHub.extra_handlers = [*states.HANDLERS, *watching.HANDLERS]
     if hosting.subdomains:
         c.JupyterHub.subdomain_host = hosting.sessions_url
         c.JupyterHub.subdomain_hook = hosting.host_of

@@ -5,7 +5,7 @@ its engine's terms.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
@@ -124,7 +124,7 @@ def plan_session(
         environment={
             **_for_desktop(app),
             **around.hub,
-            **_environment(apps, account, home, data, request.server_name, around),
+            **_environment(apps, account, mounts, data, request.server_name, around),
         },
         folder=folder,
         mounts=tuple(mounts),
@@ -157,6 +157,21 @@ def _proposal_mounts(storage: Mapping[str, Storage], top: PurePosixPath) -> list
     return mounts
 
 
+def _places(mounts: Sequence[Mount], home: PurePosixPath) -> list[dict[str, object]]:
+    """Return the folders that a desktop's page offers for files, those to write in first.
+
+    The home only where there is no proposal: what belongs to one is not put there by mistake.
+    """
+    targets = [mount.target for mount in mounts if mount.target.is_relative_to(PROPOSALS)]
+    shown = {target: f"{target.parent.name}: {target.name}" for target in targets}
+    shown = shown or {home: "Home", EXAMPLES: "Examples"}
+    found = [mount for mount in mounts if mount.target in shown]
+    return [
+        {"title": shown[one.target], "path": str(one.target), "writable": not one.read_only}
+        for one in sorted(found, key=lambda one: one.read_only)
+    ]
+
+
 def _data_folder(storage: Mapping[str, Storage], without: PurePosixPath) -> PurePosixPath:
     if not storage:
         return without
@@ -187,11 +202,12 @@ def _argv(app: App) -> tuple[str, ...]:
 def _environment(
     apps: Apps,
     account: Account,
-    home: PurePosixPath,
+    mounts: Sequence[Mount],
     folder: PurePosixPath,
     workspace: str,
     around: Surroundings,
 ) -> dict[str, str]:
+    home = mounts[0].target
     # Where a new notebook can be saved: the folder above is a read-only frame of mounts.
     relative = PurePosixPath()
     if folder.parent == PROPOSALS:
@@ -205,6 +221,7 @@ def _environment(
         "PATH": f"{around.environment_folder}/bin:/usr/local/bin:/usr/bin:/bin",
         # Made in the home by the session's first program: outside, nobody but root could.
         "DAAS_LINKS": f"Proposals={PROPOSALS}" + (f" Examples={EXAMPLES}" * bool(around.examples)),
+        "DAAS_PLACES": json.dumps(_places(mounts, home)),
         "XDG_RUNTIME_DIR": "/tmp/runtime",  # noqa: S108  the session's own /tmp
         # Not in the home: it holds keys, and a home may be that of a proposal's many people.
         "JUPYTER_RUNTIME_DIR": "/tmp/runtime/jupyter",  # noqa: S108

@@ -50,6 +50,7 @@ WHAT = {
     32: "scripts of who has left",
     33: "demo provider in production",
     34: "documents that lead elsewhere",
+    35: "watching without being invited",
 }
 
 Tally = dict[int, tuple[int, int]]

@@ -33,10 +33,15 @@ class Chain:
         """Where a browser finds the session."""
         return f"{self.hub.url}/user/pi/desk/"
 
+    @property
+    def rfb_path(self) -> str:
+        """The X server's own socket."""
+        (path,) = self.hub.folder.glob("daas-*/rfb")
+        return str(path)
+
     def direct(self) -> Wire:
         """Connect to the X server."""
-        (path,) = self.hub.folder.glob("daas-*/rfb")
-        return Plain.unix(str(path))
+        return Plain.unix(self.rfb_path)
 
     def through(self, port: int | None = None) -> Wire:
         """Connect through proxy and server, by another port if one is given."""
@@ -68,6 +73,7 @@ def running(frame_clock: int | None = None, frames_per_s: float = 0) -> Iterator
             "our server": find(r"\S+ -m daas_desktop serve", home),
             "hub's proxy": find(r"\S*node\S* .*configurable-http-proxy", home),
             "X server": find(r"\S*Xtigervnc ", home),
+            "windows": find(r"matchbox-window-manager", home),
             "painter": find(r"\S+ \S+painter.py", home),
         }
         chain = Chain(hub, cookies_for(browser, f"{page}rfb"), pids)

@@ -32,7 +32,7 @@ class Update:
     size: int = 0
     rectangles: int = 0
     fills: list[tuple[int, int, int, int, int]] = field(default_factory=list)
-    raw: bytes = b""
+    raw: dict[tuple[int, int, int, int], bytes] = field(default_factory=dict)
 
     def colour_at(self, corner: tuple[int, int]) -> int | None:
         """Return the colour that this update gave the square at `corner`, if it did."""
@@ -50,7 +50,6 @@ class Viewer:
         self, wire: Wire, encodings: tuple[int, ...] = (COPY, TIGHT, RAW), quality: int = 6
     ) -> None:
         self.wire = wire
-        wire.wait(10)
         self.continuous = False
         self._handshake()
         levels = (-32 + quality, -256 + 2)
@@ -91,12 +90,9 @@ class Viewer:
         """Return the next update; None when there is none in time."""
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
-            self.wire.wait(left)
-            try:
-                kind = self.wire.read(1)[0]
-            except (TimeoutError, BlockingIOError):
+            if not self.wire.ready(left):
                 return None
-            self.wire.wait(20)
+            kind = self.wire.read(1)[0]
             if kind == 0:
                 update = self._update()
                 if not self.continuous:
@@ -153,7 +149,7 @@ class Viewer:
         if encoding == TIGHT:
             self._tight(update, area)
         elif encoding == RAW:
-            update.raw = read(width * height * 4)
+            update.raw[area] = read(width * height * 4)
         elif encoding in (_SIZE, _EXTENDED_SIZE):
             read(read(4)[0] * 16 if encoding == _EXTENDED_SIZE else 0)
             self._resized(width, height)

@@ -5,8 +5,10 @@ Used by `viewer`. A wire sends bytes and reads exactly as many as it is asked fo
 
 import base64
 import os
+import select
 import socket
 import struct
+import time
 from collections.abc import Mapping
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -20,13 +22,13 @@ class Wire(Protocol):
     received: int
 
     def read(self, size: int) -> bytes:
-        """Return the next `size` bytes; EOFError when there are no more, TimeoutError."""
+        """Return the next `size` bytes; EOFError at the end, TimeoutError after 20 s."""
 
     def send(self, data: bytes) -> None:
         """Send everything."""
 
-    def wait(self, seconds: float) -> None:
-        """Let reads that find nothing fail after this time."""
+    def ready(self, seconds: float) -> bool:
+        """Wait until there is something to read; say whether there is."""
 
     def close(self) -> None:
         """Hang up."""
@@ -37,6 +39,7 @@ class Plain:
 
     def __init__(self, connection: socket.socket) -> None:
         self.socket = connection
+        self.socket.settimeout(20)
         self.received = 0
         self._waiting = b""
         self._at = 0
@@ -79,8 +82,10 @@ class Plain:
     def send(self, data: bytes) -> None:
         self.socket.sendall(data)
 
-    def wait(self, seconds: float) -> None:
-        self.socket.settimeout(seconds)
+    def ready(self, seconds: float) -> bool:
+        if self._at < len(self._waiting):
+            return True
+        return bool(select.select([self.socket], [], [], max(seconds, 0))[0])
 
     def close(self) -> None:
         self.socket.close()
@@ -112,22 +117,33 @@ class Web(Plain):
         if b" 101 " not in answer.split(b"\r\n")[0]:
             raise ConnectionError(answer.decode())
 
+    def ready(self, seconds: float) -> bool:
+        until = time.monotonic() + seconds
+        while self._at >= len(self._waiting):
+            if not self._under.ready(until - time.monotonic()):
+                return False
+            self._waiting, self._at = self._message(), 0
+        return True
+
     def _more(self) -> bytes:
-        while True:
-            kind, size = self._under.read(2)
-            if size == 126:
-                (size,) = struct.unpack(">H", self._under.read(2))
-            elif size == 127:
-                (size,) = struct.unpack(">Q", self._under.read(8))
-            data = self._under.read(size)
-            self.received = self._under.received
-            match kind & 15:
-                case 0 | 2 if data:
-                    return data
-                case 8:
-                    raise EOFError
-                case 9:
-                    self._frame(10, data)
+        while not (data := self._message()):
+            pass
+        return data
+
+    def _message(self) -> bytes:
+        """Read one message; nothing for one that carries no data."""
+        kind, size = self._under.read(2)
+        if size == 126:
+            (size,) = struct.unpack(">H", self._under.read(2))
+        elif size == 127:
+            (size,) = struct.unpack(">Q", self._under.read(8))
+        data = self._under.read(size)
+        self.received = self._under.received
+        if kind & 15 == 8:
+            raise EOFError
+        if kind & 15 == 9:
+            self._frame(10, data)
+        return data if kind & 15 in (0, 2) else b""
 
     def send(self, data: bytes) -> None:
         self._frame(2, data)

@@ -16,7 +16,7 @@ from daas_authenticator.rights.raising import lower_rights
 #: Under this client stand the tokens that people made for their scripts, and the sessions' own.
 _MADE_HERE = "jupyterhub"
 #: All that a session's own token may do (JupyterHub's `Spawner.server_token_scopes`).
-_OF_A_SESSION = ("access:servers!server=", "users:activity!user=")
+_OF_A_SESSION = ("access:servers!server=", "users:activity!user")
 
 
 async def end_logins(

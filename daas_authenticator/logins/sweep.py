@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from daas_authenticator.kept_login import KeptLogin
 from daas_authenticator.logins.ending import end_logins, forget_scripts, forget_tokens
+from daas_authenticator.logins.guests import Guests
 from daas_authenticator.logins.idle import end_idle_sessions
 from daas_authenticator.logins.memberships import Memberships, end_session
 from daas_authenticator.logins.notices import Grace, Notice, Reason, notice
@@ -56,6 +57,13 @@ class Sweep:
         self._grace = grace
         self.notices: dict[str, Notice] = {}
         self._memberships = Memberships(authenticator, app, grace, every_seconds)
+        self._guests = Guests(
+            authenticator,
+            app,
+            self._refused,
+            grace_seconds=grace.refused,
+            every_seconds=every_seconds,
+        )
         self._shut_out: set[str] = set()
 
     def notices_of(self, name: str) -> list[Notice]:
@@ -93,12 +101,13 @@ class Sweep:
         lower_those_whose_time_is_over(self._authenticator)
         await self._end_old_logins()
         blocked = await self._authenticator.blocked_names()
+        self._guests.send_out_blocked(blocked)
         self._shut_out &= blocked
         users = [self._app.users.get(name) for name in blocked - self._shut_out]
         await self._look_at_all([user for user in users if user], self._look_at_blocked)
 
     async def refused_and_members(self) -> None:
-        """Look at whoever has a session: provider and catalogue are asked."""
+        """Look at whoever has a session or watches one: provider and catalogue are asked."""
         blocked = await self._authenticator.blocked_names()
         users = [
             user
@@ -106,6 +115,7 @@ class Sweep:
             if user.active and user.name not in blocked
         ]
         await self._look_at_all(users, self._look_at)
+        await self._look_at_all(self._guests.due(), self._guests.look_at)
 
     async def idle(self) -> None:
         """End what nobody uses."""

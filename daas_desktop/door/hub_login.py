@@ -98,7 +98,8 @@ class HubLogin:
             # A scope without a filter holds for everybody's sessions.
             welcome=any({s, s.partition("!")[0]} & held for s in needed),
             name=name,
-            owner=bool(name) and name == self._hub.settings.owner,
+            # A service may have a person's name.
+            owner=person.get("kind") == "user" and bool(name) and name == self._hub.settings.owner,
         )
 
     def _visitor(self, handler: RequestHandler) -> Visitor | None:

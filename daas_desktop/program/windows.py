@@ -15,6 +15,7 @@ LOOK_AGAIN_S = 1.0
 _TYPE = "_NET_WM_WINDOW_TYPE"
 # The background of a whole desktop (EWMH: DESKTOP) is all there is at its start.
 _MAIN_TYPES = ("NORMAL", "DESKTOP")
+_TRANSIENT = re.compile(r"^WM_TRANSIENT_FOR\(WINDOW\)", re.MULTILINE)
 _STANDARD_TYPE = re.compile(r"(?<!\w)_NET_WM_WINDOW_TYPE_(\w+)")
 
 
@@ -31,8 +32,7 @@ def window_type(properties: str) -> str:
             known := _STANDARD_TYPE.search(line.partition("=")[2])
         ):
             return known[1]
-    transient = re.search(r"^WM_TRANSIENT_FOR\(WINDOW\)", properties, re.MULTILINE)
-    return "DIALOG" if transient else "NORMAL"
+    return "DIALOG" if _TRANSIENT.search(properties) else "NORMAL"
 
 
 def is_main(properties: str, geometry: str, root_geometry: str) -> bool:
@@ -64,6 +64,24 @@ async def main_window(environment: Mapping[str, str]) -> None:
         await _end(spy)
 
 
+async def open_windows(environment: Mapping[str, str]) -> dict[str, str]:
+    """Give the managed windows with their types; one that belongs to another is a dialog."""
+    listed = await run_tool("xprop", "-root", "_NET_CLIENT_LIST", environment=environment)
+    windows = client_windows(listed) or ()
+    properties = await asyncio.gather(
+        *(
+            run_tool("xprop", "-id", window, _TYPE, "WM_TRANSIENT_FOR", environment=environment)
+            for window in windows
+        )
+    )
+    return {window: _role(said) for window, said in zip(windows, properties, strict=True) if said}
+
+
+def _role(properties: str) -> str:
+    kind = window_type(properties)
+    return "DIALOG" if kind == "NORMAL" and _TRANSIENT.search(properties) else kind
+
+
 async def _lists(spy: asyncio.subprocess.Process) -> AsyncIterator[tuple[str, ...]]:
     """Give the list of managed windows at each change, and again while there are any."""
     assert spy.stdout is not None
@@ -88,14 +106,15 @@ async def _lists(spy: asyncio.subprocess.Process) -> AsyncIterator[tuple[str, ..
 
 async def _looks_main(window: str, environment: Mapping[str, str]) -> bool:
     properties, geometry, root = await asyncio.gather(
-        _output("xprop", "-id", window, _TYPE, "WM_TRANSIENT_FOR", environment=environment),
-        _output("xwininfo", "-id", window, environment=environment),
-        _output("xwininfo", "-root", environment=environment),
+        run_tool("xprop", "-id", window, _TYPE, "WM_TRANSIENT_FOR", environment=environment),
+        run_tool("xwininfo", "-id", window, environment=environment),
+        run_tool("xwininfo", "-root", environment=environment),
     )
     return is_main(properties, geometry, root)
 
 
-async def _output(*command: str, environment: Mapping[str, str]) -> str:
+async def run_tool(*command: str, environment: Mapping[str, str]) -> str:
+    """Give what a small X program writes; nothing if it fails. Raises OSError without it."""
     process = await _start(*command, environment=environment)
     try:
         out, _ = await process.communicate()

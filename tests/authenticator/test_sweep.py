@@ -16,12 +16,14 @@ from .test_account_page import press
 
 # The spawner is the hub's own; the portal's place is taken by a service with its right.
 QUICK = """
+from pathlib import Path
 from jupyterhub.spawner import Spawner
 
 class Sleeping(Spawner):
     running = False
     async def start(self):
         self.running = True
+        Path(f"token-of-{{self.user.name}}").write_text(self.api_token)
         return "http://127.0.0.1:9"
     async def stop(self, now=False):
         self.running = False
@@ -136,6 +138,9 @@ async def test_attack_16_a_blocked_person_is_told_and_then_loses_her_session(
     # What she made for scripts is gone at once, whatever she has written on it.
     await until(lambda: refused(hub, token))
     await until(lambda: refused(hub, disguised))
+    # Her session can still tell her so: its own token is good until its end.
+    own = {"Authorization": f"token {hub.log.with_name('token-of-bea').read_text()}"}
+    assert (await api(hub, "notices", **own))["notices"]
     said = sentences((await browser.get("/hub/account")).body)
     assert "You may not use the portal for now. Your sessions end at" in said
     assert await runs(hub, "bea")

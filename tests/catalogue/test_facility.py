@@ -8,11 +8,18 @@ import pytest
 from traitlets.config import Config
 
 from daas_catalogue.facility import Facility, read_apps
-from daas_model.errors import CatalogueProblem, NeedsProposal, UnknownApp, UnknownMachine
+from daas_model.errors import (
+    CatalogueProblem,
+    NeedsProposal,
+    UnknownApp,
+    UnknownMachine,
+    WatchingRefused,
+)
 from daas_model.launch import LaunchRequest
 from daas_model.people import Person
 
 IMAGES = Path(__file__).parents[2] / "images"
+PROPOSALS = Path(__file__).parents[2] / "daas_demo" / "proposals"
 
 APP = "title: Viewer\nsummary: Shows pictures.\nkind: desktop\ncommand: [viewer]\n"
 
@@ -147,3 +154,43 @@ def test_who_may_start_without_a_proposal(setting: str, rights: set[str], allowe
 def test_groups_of_the_hub_become_rights_again() -> None:
     person = Person.of_hub("pi", ["p1", "daas-right-staff"])
     assert (person.groups, person.rights) == ({"p1"}, {"staff"})
+
+
+def watched(setting: str, folder: Path) -> Facility:
+    """Return a facility whose one proposal, 2026-0142, is the person pi's."""
+    shutil.copy(PROPOSALS / "2026-0142.yaml", folder)
+    config = Config({"FilesCatalogue": {"folder": str(folder)}})
+    return Facility(apps_folder=str(IMAGES), watching=setting, config=config)
+
+
+@pytest.mark.parametrize(
+    ("setting", "name", "proposals", "allowed"),
+    [
+        pytest.param("proposal", "pi", ("2026-0142",), True, id="of the proposal"),
+        pytest.param("proposal", "guest", ("2026-0142",), False, id="of no proposal"),
+        pytest.param("proposal", "pi", ("2026-0142", "2026-9"), False, id="of one of two"),
+        pytest.param("proposal", "guest", (), True, id="a session without a proposal"),
+        pytest.param("anyone", "guest", ("2026-0142",), True, id="anyone"),
+        pytest.param("off", "pi", ("2026-0142",), False, id="off"),
+    ],
+)
+async def test_who_may_look_at_a_session_when_invited(
+    tmp_path: Path, setting: str, name: str, proposals: tuple[str, ...], allowed: bool
+) -> None:
+    facility = watched(setting, tmp_path)
+    request = LaunchRequest(app="pymca", machine="small", proposals=proposals)
+    if allowed:
+        await facility.check_guest(Person(name), request)
+        return
+    with pytest.raises(WatchingRefused) as refused:
+        await facility.check_guest(Person(name), request)
+    assert "2026-" not in str(refused.value)
+
+
+@pytest.mark.parametrize("setting", ["proposal", "anyone", "off"])
+async def test_nobody_is_invited_to_an_app_that_has_no_way_to_look_on(
+    tmp_path: Path, setting: str
+) -> None:
+    request = LaunchRequest(app="jupyterlab", machine="small", proposals=())
+    with pytest.raises(WatchingRefused):
+        watched(setting, tmp_path).check_watching(request)

@@ -20,12 +20,14 @@ from typing import Any
 import pytest
 
 from tests.desktop.chromium import running_chromium
+from tests.desktop.line import Line
 from tests.desktop.plain_hub import PROXY, PlainHub, api, plain_hub
 
 ROOT = Path(__file__).parents[2]
 SESSION_PYTHON = ROOT / ".session-env" / "bin" / "python"
 
-# Ends with the status that the file `end` names; shows a window of the size it is given.
+# Ends with the status that the file `end` names, copies what the file `copy` holds; shows a window
+# of the size it is given.
 WINDOW = """
     import os, sys
     from PyQt5 import QtCore, QtWidgets
@@ -36,9 +38,15 @@ WINDOW = """
     window.keyPressEvent = lambda event: print("key", event.text(), flush=True)
     window.show()
     clipboard = app.clipboard()
-    clipboard.dataChanged.connect(lambda: print("clipboard", clipboard.text(), flush=True))
+    def copied():
+        text = clipboard.text()
+        print("clipboard", text[:80], len(text), sum(map(ord, text[::997])), flush=True)
+    clipboard.dataChanged.connect(copied)
     print("window shown", flush=True)
     def look():
+        if os.path.exists("copy"):
+            clipboard.setText(open("copy").read())
+            os.unlink("copy")
         if os.path.exists("end"):
             status = int(open("end").read() or 0)
             os.unlink("end")
@@ -104,11 +112,19 @@ class Viewer:
     """A web socket that speaks RFB, and can stop reading."""
 
     def __init__(
-        self, path: Path, headers: dict[str, str] | None = None, address: str = "/rfb"
+        self,
+        place: Path | tuple[str, int],
+        headers: dict[str, str] | None = None,
+        address: str = "/rfb",
     ) -> None:
-        self.socket = socket.socket(socket.AF_UNIX)
+        unix = isinstance(place, Path)
+        self.socket = socket.socket(socket.AF_UNIX if unix else socket.AF_INET)
         self.socket.settimeout(10)
-        self.socket.connect(str(path))
+        try:
+            self.socket.connect(str(place) if unix else place)
+        except OSError:
+            self.socket.close()
+            raise
         lines = {
             "Host": "session",
             "Upgrade": "websocket",
@@ -183,14 +199,18 @@ class Desktop:
         self.log = log
 
     def ask(
-        self, path: str, method: str = "GET", headers: dict[str, str] | None = None
+        self,
+        path: str,
+        method: str = "GET",
+        headers: dict[str, str] | None = None,
+        body: Any = None,
     ) -> tuple[int, http.client.HTTPMessage, bytes]:
         connection = http.client.HTTPConnection("session", timeout=10)
         connection.sock = socket.socket(socket.AF_UNIX)
         connection.sock.settimeout(10)
         try:
             connection.sock.connect(str(self.path))
-            connection.request(method, path, headers=headers or {})
+            connection.request(method, path, body, headers or {})
             answer = connection.getresponse()
             return answer.status, answer.headers, answer.read()
         finally:
@@ -250,12 +270,14 @@ def start(session_python: Path, directory: Path) -> Iterator[Callable[..., Deskt
     """Start a desktop as a tile, which asks for no login, with a given program."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def begin(*command: str, title: str = "Test program", **extra: str) -> Desktop:
+    def begin(
+        *command: str, title: str = "Test program", within: tuple[str, ...] = (), **extra: str
+    ) -> Desktop:
         log = directory / "desktop.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [
-                    *(session_python, "-m", "daas_desktop", "tile"),
+                    *(*within, session_python, "-m", "daas_desktop", "tile"),
                     *("--socket", directory / "s", "--title", title, "--", *command),
                 ],
                 env={**session_environment(directory), **extra},
@@ -340,10 +362,12 @@ def chromium() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def hub(request: pytest.FixtureRequest, session_python: Path) -> Iterator[PlainHub]:
-    """A hub with two people; a module's SESSION is what its sessions find in the environment."""
+    """A hub; a module's SESSION is what its sessions find, COMMAND what its desktops run."""
     if not PROXY.exists():
         pytest.skip("configurable-http-proxy is missing: run `make`")
-    with plain_hub(session_python, getattr(request.module, "SESSION", {})) as running:
+    extra = getattr(request.module, "SESSION", {})
+    command = getattr(request.module, "COMMAND", ("sleep", "100"))
+    with plain_hub(session_python, extra, command) as running:
         until(running.answers, "the hub answers", 30)
         for person in ("pi", "other"):
             assert api(running, "POST", f"users/{person}").status_code == 201
@@ -355,3 +379,30 @@ def desktop(hub: PlainHub) -> str:
     """The address of pi's desktop."""
     assert api(hub, "POST", "users/pi/servers/desk").status_code == 201, hub.log.read_text()
     return f"{hub.url}/user/pi/desk/"
+
+
+@pytest.fixture
+def line(desktop: Any) -> Iterator[Line]:
+    """A port that leads to a desktop which a module starts for each of its tests."""
+    carried = Line(desktop.path)
+    yield carried
+    carried.close()
+
+
+@pytest.fixture
+def page(chromium: Any, line: Line) -> Iterator[Any]:
+    """The page of that desktop, its program running."""
+    with chromium.new_context(viewport={"width": 1280, "height": 800}) as context:
+        opened = context.new_page()
+        opened.complaints = []
+        opened.on("console", lambda m: m.type == "error" and opened.complaints.append(m.text))
+        opened.on("pageerror", lambda error: opened.complaints.append(str(error)))
+        opened.goto(line.url)
+        opened.wait_for_selector("body[data-phase=running] #screen canvas")
+        yield opened
+
+
+@pytest.fixture
+def holds(page: Any, wait_until: Callable[..., Any]) -> Callable[[str], None]:
+    """Wait for a JavaScript condition; Playwright's own way needs eval, which the page forbids."""
+    return lambda condition: wait_until(lambda: page.evaluate(condition), condition)

@@ -167,6 +167,12 @@ async def test_a_guest_looks_and_that_is_all(hub: PlainHub, shared: str) -> None
             ("DELETE", "guests/1"),
             ("POST", "invitations"),
             ("DELETE", "invitations"),
+            ("GET", "files"),
+            ("GET", "files/download?path=.bashrc"),
+            ("POST", "files/upload"),
+            ("PUT", "files/upload/x"),
+            ("DELETE", "files/upload/x"),
+            ("POST", "end?how=force"),
         ):
             assert await other.status(method, path, token) == 403, path
         await pi.look("p")

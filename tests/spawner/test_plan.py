@@ -169,6 +169,32 @@ def test_a_window_program_is_shown_by_the_desktop_and_a_web_app_serves_itself() 
     assert plan("jupyterlab", "p-1").argv == ("daas-notebook",)
 
 
+PLACES = {
+    "one proposal": (("p-1",), [("p-1: processed", True), ("p-1: raw", False)]),
+    "two proposals": (
+        ("p-1", "p-2"),
+        [
+            ("p-1: processed", True),
+            ("p-2: processed", True),
+            ("p-1: raw", False),
+            ("p-2: raw", False),
+        ],
+    ),
+    "no proposal": ((), [("Home", True), ("Examples", False)]),
+}
+
+
+@pytest.mark.parametrize(("proposals", "places"), PLACES.values(), ids=PLACES.keys())
+def test_a_desktops_page_offers_the_folders_of_its_proposals(
+    proposals: tuple[str, ...], places: list[tuple[str, bool]]
+) -> None:
+    made = plan("pymca", *proposals)
+    said = json.loads(made.environment["DAAS_PLACES"])
+    assert [(place["title"], place["writable"]) for place in said] == places
+    mounted = {str(mount.target): not mount.read_only for mount in made.mounts}
+    assert all(mounted[place["path"]] == place["writable"] for place in said)
+
+
 def test_the_desktop_apps_are_tiles_in_the_launcher() -> None:
     tiles = json.loads(plan("jupyterlab", "p-1").environment["DAAS_TILES"])
     assert [tile["name"] for tile in tiles] == ["pymca"]

@@ -1,0 +1,1 @@
+"""Files to and from a session: places, uploads, and the addresses at which the page has them."""
