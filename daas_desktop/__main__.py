@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from daas_desktop.picture.display import DesktopError, Display
+from daas_desktop.program.graphics import graphical
 from daas_desktop.program.process import Program
 
 INHERITED_FD = 3
@@ -36,7 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except DesktopError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 1
-    program = Program(options.title, options.command, display.environment)
+    command = graphical(options.command, display.environment)
+    program = Program(options.title, command, display.environment)
     program.start()
     importing.join()
     from daas_desktop import server  # noqa: PLC0415
