@@ -54,10 +54,12 @@ class PageHandler(Handler):
             icon=bool(session.icon),
             modules=MODULES,
             clipboard=session.clipboard,
+            watching=session.watching,
             xsrf_token=session.xsrf_token,
             files=session.files if self.visitor.owner and session.files.offered else None,
             # A tile of JupyterLab's ends with JupyterLab.
             may_end=self.visitor.owner and session.login is not None,
+            guest=not self.visitor.owner,
         )
 
 

@@ -65,9 +65,6 @@ readOnlyRootFilesystem: true
     "Facility" (dict "engines_offered" (dict "cluster" $engine) "apps_left_out" .Values.apps.leftOut)
     "ContainerImages" (dict "prefix" $images.prefix "tag" ($images.tag | default .Chart.AppVersion))
     "KubeSpawner" (dict "image_pull_policy" $images.pullPolicy "image_pull_secrets" $images.pullSecrets) }}
-{{- if and (eq .Values.hosting "subdomains") (not .Values.publicUrl) }}
-{{- fail "publicUrl must be set: the https address of the portal as browsers see it" }}
-{{- end }}
 {{- if eq .Values.hub.db.type "other" }}
 {{- $_ := set $config "DaasAuthenticator" (dict "people_database" .Values.hub.db.url) }}
 {{- end }}

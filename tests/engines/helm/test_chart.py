@@ -2,8 +2,7 @@
 
 import json
 import re
-import subprocess
-from collections.abc import Callable
+from base64 import b64decode
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,11 @@ from traitlets.config import Config
 from daas_command.chart import apply
 from daas_command.known import known, refusals
 from tests.conftest import REPOSITORY
-from tests.engines.kubernetes.programs import HELM
+from tests.engines.helm.conftest import CHART, Helm, Render
 from tests.engines.kubernetes_here import KubernetesHere
 from tests.spawner.kubernetes.manifests import violations
 
 pytestmark = pytest.mark.engines
-CHART = REPOSITORY / "helm" / "daas-hub"
 FULL = {
     "publicUrl": "https://daas.facility.example/daas/",
     "hub": {
@@ -52,37 +50,18 @@ FULL = {
     "catalogue": {"files": {"2026-0142.yaml": {"id": "2026-0142"}}},
 }
 
-Helm = Callable[..., "subprocess.CompletedProcess[str]"]
-Render = Callable[..., list[dict[str, Any]]]
-
-
-@pytest.fixture
-def helm(kubernetes: KubernetesHere, tmp_path: Path) -> Helm:
-    """Call helm's `template` with values."""
-
-    def call(values: object) -> "subprocess.CompletedProcess[str]":
-        file = tmp_path / "values.yaml"
-        file.write_text(yaml.safe_dump(values))
-        argv = [HELM, "template", "x", CHART, "--kube-version=1.35.0", f"--values={file}"]
-        return subprocess.run(argv, capture_output=True, text=True, check=False)
-
-    return call
-
-
-@pytest.fixture
-def rendered(helm: Helm) -> Render:
-    def render(values: object) -> list[dict[str, Any]]:
-        done = helm(values)
-        assert done.returncode == 0, done.stderr
-        return [made for made in yaml.safe_load_all(done.stdout) if made]
-
-    return render
-
 
 def one(made: list[dict[str, Any]], kind: str, name: str) -> dict[str, Any]:
     """Return the one object of *kind* and *name*."""
     (found,) = (it for it in made if it["kind"] == kind and it["metadata"]["name"] == name)
     return found
+
+
+def data_of(made: list[dict[str, Any]], secret: str) -> dict[str, str]:
+    """Return what a Secret holds. `stringData` never counts: an upgrade takes none of it away."""
+    data: dict[str, str] = one(made, "Secret", secret)["data"]
+    assert "stringData" not in one(made, "Secret", secret)
+    return {name: b64decode(value).decode() for name, value in (data or {}).items()}
 
 
 def test_the_chart_is_small_and_helm_finds_nothing_wrong(kubernetes: KubernetesHere) -> None:
@@ -131,7 +110,7 @@ def test_the_hub_may_do_what_sessions_need_and_no_more(rendered: Render) -> None
 
 
 def test_values_become_the_hubs_settings(rendered: Render, tmp_path: Path) -> None:
-    config = one(rendered(FULL), "Secret", "x-config")["stringData"]
+    config = data_of(rendered(FULL), "x-config")
     (tmp_path / "values.json").write_text(config["values.json"])
     c = Config()
     apply(c, tmp_path / "values.json")
@@ -144,6 +123,15 @@ def test_values_become_the_hubs_settings(rendered: Render, tmp_path: Path) -> No
     assert c.FilesCatalogue.folder == "/etc/daas/proposals"
     assert c.DaasAuthenticator.issuer == "https://sso.example/realms/users"
     assert config["10-mine.py"].strip() == "c.JupyterHub.log_level = 10"
+
+
+def test_files_proposals_and_apps_come_whole_and_go_with_their_values(rendered: Render) -> None:
+    files = data_of(rendered(FULL), "x-files")
+    assert yaml.safe_load(files["proposal-2026-0142.yaml"]) == {"id": "2026-0142"}
+    assert yaml.safe_load(files["app-mine"]) == {"title": "Mine"}
+    assert (files["icon-mine"], files["file-ca"]) == ("<svg/>", "x")
+    assert data_of(rendered(LEAST), "x-files") == {}
+    assert set(data_of(rendered(LEAST), "x-config")) == {"values.json"}
 
 
 def test_each_person_has_a_host(rendered: Render) -> None:
@@ -162,6 +150,9 @@ def test_sessions_reach_the_gate_and_what_their_network_has(rendered: Render) ->
     assert closed["policyTypes"] == ["Ingress", "Egress"]
     assert [rule["ports"] for rule in closed["egress"]] == [[{"port": 8082}]]
     assert [rule["ports"] for rule in closed["ingress"]] == [[{"port": 8888}]]
+    # Sessions outlive `helm uninstall`. What a facility allows beside it may go.
+    kept = one(made, "NetworkPolicy", "x-sessions")["metadata"]["annotations"]
+    assert kept == {"helm.sh/resource-policy": "keep"}
     allowed = one(made, "NetworkPolicy", "x-sessions-institute")["spec"]
     assert allowed["podSelector"] == {"matchLabels": {"daas.network": "institute"}}
     assert allowed["egress"][-1] == {"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}
@@ -180,7 +171,6 @@ WRONG = {
     "a machine without its size": ({"machines": [{"name": "x", "title": "X"}]}, "cpus"),
     "a text for a number": ({"proxy": {"service": {"port": "http"}}}, "/proxy/service/port"),
     "no way of hosting": ({"hosting": "sub"}, "subdomains"),
-    "a volume of no kind": ({"storage": {"volumes": {"data": {"path": "/data"}}}}, "data"),
     "a folder without a slash": (
         {"storage": {"volumes": {"data": {"path": "data", "existingClaim": "x"}}}},
         "path",
@@ -195,11 +185,6 @@ def test_wrong_values_are_refused_with_the_place(helm: Helm, values: object, nam
     assert named in done.stderr
     assert "values don't meet the specifications" in done.stderr
     assert len(done.stderr) < 1500
-
-
-def test_an_address_or_a_database_that_is_missing_is_said(helm: Helm) -> None:
-    assert "publicUrl must be set" in helm({}).stderr
-    assert "hub.db.url must name" in helm({**LEAST, "hub": {"db": {"type": "other"}}}).stderr
 
 
 def test_every_value_is_explained() -> None:

@@ -1,0 +1,103 @@
+"""What the chart refuses before anything is changed, with a sentence that names the values."""
+
+from typing import Any
+
+import pytest
+
+from tests.engines.helm.conftest import Helm
+
+pytestmark = pytest.mark.engines
+URL = "https://daas.facility.example/"
+CLAIM = {"existingClaim": "x"}
+
+
+def volumes(**volumes: object) -> dict[str, Any]:
+    return {"storage": {"volumes": volumes}}
+
+
+REFUSED = {
+    "no address": ({"publicUrl": ""}, "publicUrl must be set"),
+    "an address without https": (
+        {"publicUrl": "http://daas.facility.example/"},
+        "publicUrl must begin with https://",
+    ),
+    "a word for an address": ({"publicUrl": "daas"}, "publicUrl must be an address"),
+    "capitals in an address": ({"publicUrl": "https://DAAS.example/"}, "in small letters"),
+    "a number for a name": (
+        {"publicUrl": "https://192.0.2.1/"},
+        "publicUrl must have a host name with a dot",
+    ),
+    "sessions without https": (
+        {"sessionsUrl": "http://sessions.example/"},
+        "sessionsUrl must begin with https://",
+    ),
+    "the portal below its sessions": (
+        {"sessionsUrl": "https://facility.example/"},
+        "publicUrl must not be below sessionsUrl",
+    ),
+    "another port for sessions": (
+        {"sessionsUrl": "https://sessions.example:8443/"},
+        "must have the same port",
+    ),
+    "hosts for a demo": (
+        {"hosting": "paths", "sessionsUrl": "https://sessions.example/"},
+        "sessionsUrl is for hosting: subdomains",
+    ),
+    "a database without a name": (
+        {"hub": {"db": {"type": "other"}}},
+        "hub.db.url must name the PostgreSQL",
+    ),
+    "a network that is none": (
+        {"sessions": {"network": "institut", "networks": {"institute": {"egress": []}}}},
+        "sessions.network is institut, which is none of sessions.networks: it has institute",
+    ),
+    "a volume of no kind": (
+        volumes(data={"path": "/data"}),
+        "storage.volumes.data must have one of nfs, csi, hostPath and existingClaim; it has none",
+    ),
+    "a volume of two kinds": (
+        volumes(data={"path": "/data", **CLAIM, "nfs": {"server": "x", "path": "/"}}),
+        "it has existingClaim and nfs",
+    ),
+    "two volumes at one path": (
+        volumes(data={"path": "/data", **CLAIM}, more={"path": "/data/", **CLAIM}),
+        "storage.volumes.data and storage.volumes.more have the same path, /data",
+    ),
+    "a volume where the hub's state is": (
+        volumes(data={"path": "/var/lib/daas", **CLAIM}),
+        "the hub itself and storage.volumes.data have the same path, /var/lib/daas",
+    ),
+}
+
+
+@pytest.mark.parametrize(("values", "sentence"), REFUSED.values(), ids=REFUSED.keys())
+def test_what_could_not_work_is_refused(helm: Helm, values: dict[str, Any], sentence: str) -> None:
+    done = helm({"publicUrl": URL, **values})
+    assert done.returncode != 0
+    assert sentence in done.stderr
+    assert "DAAS_" not in done.stderr, "the chart has names of its own"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param({"hosting": "paths", "publicUrl": ""}, id="a demo without an address"),
+        pytest.param({"hosting": "paths", "publicUrl": "http://x:8000/"}, id="a demo by http"),
+        pytest.param({"sessionsUrl": "https://sessions.example/"}, id="a domain for sessions"),
+        pytest.param(
+            {"publicUrl": "https://a.example:8443/x/", "sessionsUrl": "https://b.example:8443/"},
+            id="another port for both",
+        ),
+        pytest.param(
+            {"networkPolicies": {"enabled": False}, "sessions": {"network": "theirs"}},
+            id="a network of somebody else's policies",
+        ),
+        pytest.param(
+            volumes(data={"path": "/data", **CLAIM}, more={"path": "/data/more", **CLAIM}),
+            id="a volume below another",
+        ),
+    ],
+)
+def test_what_can_work_is_taken(helm: Helm, values: dict[str, Any]) -> None:
+    done = helm({"publicUrl": URL, **values})
+    assert done.returncode == 0, done.stderr
