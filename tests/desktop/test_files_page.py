@@ -103,6 +103,21 @@ def test_files_dropped_on_the_picture_are_uploaded(
     assert (hub.folder / "dropped.txt").read_text() == "dropped"
 
 
+def test_a_page_without_files_has_no_complaint(chromium: Any, start: Callable[..., Any]) -> None:
+    session = start("sleep", "100", DAAS_FILES="off")
+    session.reaches("starting")
+    line = Line(session.path)
+    with chromium.new_context() as context:
+        page = context.new_page()
+        complaints: list[str] = []
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(line.url)
+        page.wait_for_selector("#screen canvas")
+        assert page.query_selector("#files-open") is None
+        assert complaints == []
+    line.close()
+
+
 def test_an_upload_goes_on_after_a_lost_connection(
     chromium: Any, start: Callable[..., Any], tmp_path: Path, wait_until: Callable[..., Any]
 ) -> None:
