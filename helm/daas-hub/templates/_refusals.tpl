@@ -2,6 +2,7 @@
 {{- define "daas.refusals" -}}
 {{- include "daas.refusals.addresses" . }}
 {{- include "daas.refusals.volumes" . }}
+{{- include "daas.refusals.missing" . }}
 {{- if and (eq .Values.hub.db.type "other") (not .Values.hub.db.url) }}
 {{- fail "hub.db.url must name the PostgreSQL when hub.db.type is other" }}
 {{- end }}
@@ -47,7 +48,7 @@
 {{- end }}
 
 {{- define "daas.refusals.volumes" -}}
-{{- $at := dict "/tmp" "the hub itself" "/run/daas" "the hub itself" "/var/lib/daas" "the hub itself" "/etc/daas/values" "the hub itself" }}
+{{- $at := dict "/tmp" "the hub itself" "/run/daas" "the hub itself" "/var/lib/daas" "the hub itself" "/etc/daas/values" "the hub itself" "/etc/daas/catalogue" "the hub itself" }}
 {{- range $name, $file := .Values.hub.extraFiles }}
 {{- include "daas.refusals.place" (dict "at" $at "name" (printf "hub.extraFiles.%s" $name) "path" $file.mountPath) }}
 {{- end }}
@@ -67,4 +68,28 @@
 {{- fail (printf "%s and %s have the same path, %s" . $.name $path) }}
 {{- end }}
 {{- $_ := set .at $path .name }}
+{{- end }}
+
+{{/* What must be there already. Known only where helm asks a cluster, and the namespace is there. */}}
+{{- define "daas.refusals.missing" -}}
+{{- $root := . }}
+{{- range $namespace := list (include "daas.sessions" .) .Release.Namespace | uniq }}
+{{- if lookup "v1" "ServiceAccount" $namespace "default" }}
+{{- range $name, $volume := $root.Values.storage.volumes }}
+{{- with $volume.existingClaim }}
+{{- if not (lookup "v1" "PersistentVolumeClaim" $namespace .) }}
+{{- fail (printf "storage.volumes.%s.existingClaim is %s, and there is no such claim in the namespace %s" $name . $namespace) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- if and .Values.hub.existingSecret (lookup "v1" "ServiceAccount" .Release.Namespace "default") }}
+{{- $data := (lookup "v1" "Secret" .Release.Namespace .Values.hub.existingSecret).data | default dict }}
+{{- range $key := list "proxy-token" "cookie-secret" "crypt-key" }}
+{{- if not (get $data $key) }}
+{{- fail (printf "hub.existingSecret is %s, and there is no such Secret with %s in the namespace %s" $root.Values.hub.existingSecret $key $root.Release.Namespace) }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- end }}

@@ -116,11 +116,12 @@ def test_values_become_the_hubs_settings(rendered: Render, tmp_path: Path) -> No
     apply(c, tmp_path / "values.json")
     assert list(refusals(json.loads(config["values.json"])["config"], known())) == []
     (engine,) = c.Facility.engines_offered.values()
-    assert engine["volumes"] == {"x-data": "/data", "homes": "/home"}
+    assert sorted(engine["volumes"].values()) == ["/data", "/home"]
+    assert engine["volumes"]["homes"] == "/home"
     assert (engine["namespace"], engine["network"]) == ("sessions", "institute")
     assert engine["hub_url"] == "http://x-gate:8082"
     assert c.Facility.machines_offered["gpu"]["gpus"] == 1
-    assert c.FilesCatalogue.folder == "/etc/daas/proposals"
+    assert c.FilesCatalogue.folder == "/etc/daas/catalogue"
     assert c.DaasAuthenticator.issuer == "https://sso.example/realms/users"
     assert config["10-mine.py"].strip() == "c.JupyterHub.log_level = 10"
 
@@ -160,8 +161,67 @@ def test_sessions_reach_the_gate_and_what_their_network_has(rendered: Render) ->
 
 def test_a_volume_has_a_claim_where_sessions_are_and_one_for_the_hub(rendered: Render) -> None:
     claims = [it["metadata"] for it in rendered(FULL) if it["kind"] == "PersistentVolumeClaim"]
-    places = {(claim["name"], claim.get("namespace")) for claim in claims}
-    assert places == {("x-state", None), ("x-data", "sessions"), ("x-data", "default")}
+    places = {(claim["name"].rpartition("-")[0], claim.get("namespace")) for claim in claims}
+    assert places == {("x", None), ("x-data", "sessions"), ("x-data", "default")}
+
+
+def volume(rendered: Render, source: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the volume that the chart makes, and what the hub mounts where."""
+    made = rendered({**LEAST, "storage": {"volumes": {"data": {"path": "/data", **source}}}})
+    (found,) = (it for it in made if it["kind"] == "PersistentVolume")
+    pod = one(made, "Deployment", "x-hub")["spec"]["template"]["spec"]
+    claims = {
+        it["name"]: it.get("persistentVolumeClaim", {}).get("claimName") for it in pod["volumes"]
+    }
+    mounts = {it["mountPath"]: claims[it["name"]] for it in pod["containers"][0]["volumeMounts"]}
+    return found, mounts
+
+
+def test_another_source_is_another_volume_with_another_claim(rendered: Render) -> None:
+    """Neither can be changed once it is there: the upgrade would fail, and each after it."""
+    nfs = {"nfs": {"server": "one.example", "path": "/data"}}
+    first, mounts = volume(rendered, nfs)
+    assert mounts["/data"] == first["spec"]["claimRef"]["name"]
+    assert volume(rendered, nfs) == (first, mounts)
+    for other in (
+        {"nfs": {"server": "two.example", "path": "/data"}},
+        {**nfs, "mountOptions": ["nfsvers=4.2"]},
+    ):
+        second, changed = volume(rendered, other)
+        assert first["metadata"]["name"] != second["metadata"]["name"]
+        assert changed["/data"] == second["spec"]["claimRef"]["name"] != mounts["/data"]
+
+
+def test_a_folder_that_a_node_has_not_is_not_made_there(rendered: Render) -> None:
+    made, _ = volume(rendered, {"hostPath": {"path": "/gpfs/data"}})
+    assert made["spec"]["hostPath"] == {"path": "/gpfs/data", "type": "Directory"}
+    made, _ = volume(rendered, {"hostPath": {"path": "/gpfs/data", "type": ""}})
+    assert made["spec"]["hostPath"]["type"] == "", "who says it, means it"
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"), [(LEAST, "emptyDir"), (FULL, "secret")], ids=["no proposals", "proposals"]
+)
+def test_the_catalogue_is_a_folder_that_is_there(
+    rendered: Render, values: object, kind: str
+) -> None:
+    """Without proposals the list is empty; a missing folder would be an error on each page."""
+    made = rendered(values)
+    config = json.loads(data_of(made, "x-config")["values.json"])["config"]
+    pod = one(made, "Deployment", "x-hub")["spec"]["template"]["spec"]
+    mounts = {it["mountPath"]: it["name"] for it in pod["containers"][0]["volumeMounts"]}
+    (there,) = (
+        it for it in pod["volumes"] if it["name"] == mounts[config["FilesCatalogue"]["folder"]]
+    )
+    assert kind in there
+
+
+def test_an_app_is_offered_when_its_image_is_one_that_the_page_builds(rendered: Render) -> None:
+    config = json.loads(data_of(rendered(LEAST), "x-config")["values.json"])["config"]
+    page = (REPOSITORY / "helm" / "README.md").read_text("utf-8")
+    built = re.findall(r'make images IMAGES="([^"]+)"', page)[0].split()
+    apps = {file.parent.name for file in (REPOSITORY / "images").glob("*/app.yaml")}
+    assert apps - set(config["Facility"]["apps_left_out"]) <= set(built)
 
 
 WRONG = {
@@ -194,3 +254,18 @@ def test_every_value_is_explained() -> None:
         names = [f"{top}.{name}" for name in value] if isinstance(value, dict) else [top]
         for name in names:
             assert re.search(rf"`{re.escape(name)}\b", page), name
+
+
+@pytest.mark.parametrize(
+    ("tls", "warned"), [([], True), ([{"secretName": "wildcard"}], False)], ids=["none", "some"]
+)
+def test_the_notes_warn_of_an_ingress_without_a_certificate(
+    kubernetes: KubernetesHere, tls: list[object], warned: bool
+) -> None:
+    ingress = f"--set-json=ingress={json.dumps({'enabled': True, 'tls': tls})}"
+    address = f"--set=publicUrl={LEAST['publicUrl']}"
+    said = kubernetes.helm("install", "x", str(CHART), "--dry-run=server", address, ingress)
+    notes = said.partition("NOTES:")[2]
+    assert ("ingress.tls is empty" in notes) is warned
+    assert LEAST["publicUrl"] in notes
+    assert max(map(len, notes.splitlines())) < 110

@@ -1,10 +1,13 @@
 """What the chart refuses before anything is changed, with a sentence that names the values."""
 
+import json
+import subprocess
 from typing import Any
 
 import pytest
 
-from tests.engines.helm.conftest import Helm
+from tests.engines.helm.conftest import CHART, Helm
+from tests.engines.kubernetes_here import KubernetesHere
 
 pytestmark = pytest.mark.engines
 URL = "https://daas.facility.example/"
@@ -101,3 +104,40 @@ def test_what_could_not_work_is_refused(helm: Helm, values: dict[str, Any], sent
 def test_what_can_work_is_taken(helm: Helm, values: dict[str, Any]) -> None:
     done = helm({"publicUrl": URL, **values})
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        pytest.param(
+            volumes(data={"path": "/data", "existingClaim": "dota"}),
+            "storage.volumes.data.existingClaim is dota, and there is no such claim in the "
+            "namespace default",
+            id="a claim",
+        ),
+        pytest.param(
+            {"hub": {"existingSecret": "key"}},
+            "hub.existingSecret is key, and there is no such Secret with proxy-token",
+            id="a Secret",
+        ),
+    ],
+)
+def test_what_the_cluster_has_not_is_said_at_once(
+    kubernetes: KubernetesHere, values: dict[str, Any], sentence: str
+) -> None:
+    """Not after a time limit, by a hub that never started."""
+    words = ("--dry-run=server", "--namespace=default")
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        kubernetes.helm("install", "x", str(CHART), *words, *said({"publicUrl": URL, **values}))
+    assert sentence in failed.value.stderr
+
+
+def test_what_comes_with_the_chart_is_not_missed(kubernetes: KubernetesHere) -> None:
+    """A namespace that is still to be made has nothing."""
+    values = volumes(data={"path": "/data", "existingClaim": "data"})
+    words = ("--dry-run=server", "--namespace=not-yet")
+    kubernetes.helm("install", "x", str(CHART), *words, *said({"publicUrl": URL, **values}))
+
+
+def said(values: dict[str, Any]) -> list[str]:
+    return [f"--set-json={name}={json.dumps(value)}" for name, value in values.items()]
