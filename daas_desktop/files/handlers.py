@@ -23,6 +23,9 @@ from daas_desktop.web import Handler
 BLOCK_BYTES = 1 << 20
 MOST_BYTES = 1 << 50
 MOST_UPLOADS = 20
+# JupyterLab's proxy takes an answer whole before it passes it on, and no more than 100 MiB.
+MOST_THROUGH_JUPYTERLAB_BYTES = 64 << 20
+_JUPYTERLABS_PROXY = "X-ProxyContextPath"
 
 
 class FilesHandler(Handler):
@@ -45,9 +48,11 @@ class FilesHandler(Handler):
         """Say whether the facility allows it."""
         return self.files.offered
 
-    def refuse(self, error: FilesError) -> None:
-        """Answer with the sentence."""
-        self.send_error(error.status, reason=str(error))
+    @property
+    def largest(self) -> int:
+        """How large a file may be on this visitor's way."""
+        behind = _JUPYTERLABS_PROXY in self.request.headers
+        return MOST_THROUGH_JUPYTERLAB_BYTES if behind else MOST_BYTES
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Answer what went wrong with a file as a sentence, too."""
@@ -79,6 +84,7 @@ class FolderHandler(FilesHandler):
                 "places": [{"title": p.title, "writable": p.writable} for p in self.files.places],
                 "upload": self.files.upload and place.writable,
                 "download": self.files.download,
+                "largest": self.largest,
                 "entries": [asdict(entry) for entry in found],
                 "whole": whole,
             }
@@ -99,6 +105,8 @@ class DownloadHandler(FilesHandler):
         place, path = self._asked_for()
         file, size = await asyncio.to_thread(open_file, place, path)
         try:
+            if size > self.largest:
+                raise FilesError(413, "Take a file of this size from JupyterLab's own list.")
             self.set_header("Content-Type", "application/octet-stream")
             self.set_header("Content-Disposition", disposition(path[-1]))
             self.set_header("Content-Length", str(size))

@@ -175,6 +175,28 @@ def test_attack_13_signing_out_ends_what_is_on_its_way(
     assert not (hub.folder / "given").exists()
 
 
+def test_a_tile_of_jupyterlabs_moves_files_that_its_proxy_takes(hub: PlainHub) -> None:
+    assert api(hub, "POST", "users/pi/servers/lab").status_code == 201, hub.log.read_text()
+    tile = f"{hub.url}/user/pi/lab/tile/"
+    with (hub.folder / "too large").open("wb") as sparse:
+        sparse.truncate(65 * MIB)
+    with signed_in(hub, "pi") as browser:
+        token = browser.get(tile, timeout=20).text.partition('name="xsrf" content="')[2]
+        browser.headers["X-XSRFToken"] = token.partition('"')[0]
+        data = os.urandom(9 * MIB)
+        wish = {"place": "0", "path": "", "name": "given", "size": len(data)}
+        key = browser.post(f"{tile}files/upload", json=wish, timeout=10).json()["upload"]
+        address = f"{tile}files/upload/{key}"
+        for at in (0, 8 * MIB):
+            piece = data[at : at + 8 * MIB]
+            answer = browser.put(f"{address}?at={at}", piece, timeout=20)
+            assert answer.json() == {"size": at + len(piece)}
+        assert browser.post(address, timeout=10).json() == {"name": "given"}
+        assert browser.get(f"{tile}files/download?path=given", timeout=20).content == data
+        refused = browser.get(f"{tile}files/download?path=too%20large", timeout=20)
+        assert (refused.status_code, "JupyterLab" in refused.text) == (413, True)
+
+
 def open_anywhere(file: Path) -> bool:
     for folder in Path("/proc").glob("[0-9]*/fd"):
         with suppress(OSError):
