@@ -167,6 +167,7 @@ class PodBackend:
         try:
             await self._keep_last_lines()
         finally:
+            self._life.leave()
             ended()
 
     def ending(self) -> str:
@@ -201,6 +202,8 @@ class PodBackend:
         name, uid = state.get("pod"), state.get("uid")
         if isinstance(name, str) and isinstance(uid, str) and name and uid:
             self._life.find(name, uid)
+            if self._life.over:  # nobody will watch it
+                self.watch(lambda: None)
 
 
 async def _first_answer(address: str, path: str) -> int:

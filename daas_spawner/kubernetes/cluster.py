@@ -11,9 +11,9 @@ import json
 import logging
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from kubernetes_asyncio.client import ApiException
 
@@ -21,7 +21,7 @@ from daas_model.engines import Engine
 from daas_model.errors import EngineProblem
 from daas_spawner.kubernetes.api import AWAY, CALL_SECONDS, Api
 from daas_spawner.kubernetes.leftovers import left_over
-from daas_spawner.kubernetes.seen import HUB, EventSeen, PodSeen, Raw
+from daas_spawner.kubernetes.seen import HUB, UNREADABLE, EventSeen, PodSeen, Raw
 
 #: The API ends a watch after this time; a connection on which nothing came for longer is dead.
 WATCH_SECONDS = 240
@@ -38,6 +38,7 @@ _log = logging.getLogger("jupyterhub.daas.engine")
 
 #: A pod that changed, None when it is no longer there.
 Told = Callable[[PodSeen | None], None]
+Seen = TypeVar("Seen", PodSeen, EventSeen)
 
 
 class Cluster(Api):
@@ -157,7 +158,7 @@ class Cluster(Api):
                     if kind != "BOOKMARK":
                         take([(kind, item)], False)
                 pause = AGAIN_SECONDS[0]
-            except (EngineProblem, ApiException, *AWAY, KeyError, ValueError) as error:
+            except (EngineProblem, ApiException, *AWAY, *UNREADABLE) as error:
                 version = ""
                 if getattr(error, "status", None) != GONE:
                     answers(f"“{self.engine.title}” does not answer.", error)
@@ -190,8 +191,7 @@ class Cluster(Api):
 
     def _take_pods(self, changes: list[tuple[str, Raw]], all_there_is: bool) -> None:
         now: dict[str, PodSeen | None] = {}
-        for kind, item in changes:
-            pod = PodSeen.parse(item)
+        for kind, pod in _read(PodSeen.parse, changes):
             now[pod.name] = None if kind == "DELETED" else pod
             if kind == "DELETED":  # its last words, for who wants to know why it ended
                 self._tell(pod.name, pod)
@@ -210,8 +210,7 @@ class Cluster(Api):
     def _take_events(self, changes: list[tuple[str, Raw]], all_there_is: bool) -> None:
         if all_there_is:
             self._events.clear()
-        for kind, item in changes:
-            event = EventSeen.parse(item)
+        for kind, event in _read(EventSeen.parse, changes):
             if kind != "DELETED" and event.pod in self._told:
                 self._events[event.pod] = [*self._events[event.pod], event][-EVENTS_KEPT:]
                 if event.pod in self.pods:
@@ -238,6 +237,19 @@ class Cluster(Api):
             with contextlib.suppress(asyncio.CancelledError):
                 await self._watch
         await super().close()
+
+
+def _read(
+    parse: Callable[[Raw], Seen], changes: list[tuple[str, Raw]]
+) -> Iterator[tuple[str, Seen]]:
+    """Yield the changes that can be read: what cannot must not hide the others."""
+    for kind, item in changes:
+        try:
+            seen = parse(item)
+        except UNREADABLE as error:
+            _log.warning("Something in the cluster cannot be read: %s", type(error).__name__)
+        else:
+            yield kind, seen
 
 
 def _own_namespace() -> str:

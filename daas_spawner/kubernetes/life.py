@@ -1,7 +1,7 @@
 """The life of one pod, as the cluster's watch tells it: made, seen, gone.
 
-Used by `backend.py`. The API is asked to make the pod and to delete it, and once more when the
-watch has no such pod: a list may be a moment old.
+Used by `backend.py`. The API is asked to make the pod and to delete it, and now and then while
+the watch has no such pod: a list may be a moment old.
 """
 
 import asyncio
@@ -15,11 +15,13 @@ from kubernetes_asyncio.client import ApiException
 from daas_model.errors import EngineProblem
 from daas_spawner.kubernetes.cluster import Cluster
 from daas_spawner.kubernetes.refusals import ALREADY_THERE, NOT_THERE
-from daas_spawner.kubernetes.seen import CONTAINER, HUB, EventSeen, PodSeen
+from daas_spawner.kubernetes.seen import CONTAINER, HUB, UNREADABLE, EventSeen, PodSeen
 
 #: What was ended is gone within this time, or the cluster has lost its node.
 GONE_SECONDS = 30.0
 LOOK_SECONDS = 2.0
+#: So often a pod is asked after that the watch does not have: a label may be gone from it.
+ASK_SECONDS = 5.0
 #: Of its last lines so much is kept.
 MOST_BYTES = 256 * 1024
 
@@ -65,6 +67,7 @@ class PodLife:
 
     def _follow(self, name: str) -> None:
         self._no_more()
+        self._ask_no_more()
         self.name, self.uid, self.seen, self.over = name, "", None, False
         self._no_more = self._cluster.tell(name, self._take)
 
@@ -85,23 +88,36 @@ class PodLife:
             if not self.over and self._asking is None:
                 self._asking = asyncio.ensure_future(self._ask())
             return
+        self._ask_no_more()
+        self._see(seen)
+
+    def _see(self, seen: PodSeen) -> None:
         self.seen = seen
         self._changed.set()
         if seen.over:
             self._is_over()
 
     async def _ask(self) -> None:
-        uid = self.uid
-        try:
-            found = await self._cluster.json("read_namespaced_pod", self.name)
-            gone = found["metadata"]["uid"] != uid
-        except ApiException as error:
-            gone = error.status == NOT_THERE
-        except EngineProblem:
-            gone = False
-        self._asking = None
-        if gone and uid == self.uid:
-            self._is_over()
+        """Look after a pod that the watch does not have, until it is over."""
+        while not self.over:
+            try:
+                found = PodSeen.parse(await self._cluster.json("read_namespaced_pod", self.name))
+            except ApiException as error:
+                if error.status == NOT_THERE:
+                    self._is_over()
+            except (EngineProblem, *UNREADABLE):
+                pass
+            else:
+                if found.uid == self.uid:
+                    self._see(found)
+                else:
+                    self._is_over()
+            await asyncio.sleep(ASK_SECONDS)
+
+    def _ask_no_more(self) -> None:
+        if self._asking is not None:
+            self._asking.cancel()
+            self._asking = None
 
     def _is_over(self) -> None:
         if not self.over:
@@ -135,6 +151,14 @@ class PodLife:
                 await self._delete(uid)
                 self._cluster.condemned.discard(uid)
         self.over = True
+        self._no_more()
+        self._ask_no_more()
+
+    def leave(self) -> None:
+        """Let the cluster's tidying remove it, which has ended by itself."""
+        there = self._cluster.pods.get(self.name)
+        if there is not None and there.uid == self.uid:
+            self._cluster.condemned.add(self.uid)
         self._no_more()
 
     async def _ours(self) -> str:

@@ -30,6 +30,7 @@ class StandIn:
 
     def __init__(self) -> None:
         self.pods: dict[str, Thing] = {}
+        self.events: list[Thing] = []
         #: What is answered to a method for a pod, in place of what it asks for.
         self.refuse: dict[str, int] = {}
         self.log = b""
@@ -93,7 +94,7 @@ class StandIn:
     async def _list(self, request: web.Request) -> web.StreamResponse:
         kind = request.match_info["kind"]
         if "watch" not in request.query:
-            items = list(self.pods.values()) if kind == "pods" else []
+            items = list(self.pods.values()) if kind == "pods" else self.events
             version = {"resourceVersion": str(next(self._numbers))}
             return web.json_response({"metadata": version, "items": items})
         answer = web.StreamResponse()

@@ -12,12 +12,14 @@ from daas_model.errors import EngineProblem
 from daas_spawner.backends import Place
 from daas_spawner.containers.images import ContainerImages
 from daas_spawner.kubernetes import cluster as cluster_module
+from daas_spawner.kubernetes import life
 from daas_spawner.kubernetes.backend import PodBackend
 from daas_spawner.kubernetes.cluster import Cluster
 from daas_spawner.kubernetes.pod import Pod
+from daas_spawner.kubernetes.seen import HUB
 from daas_spawner.kubernetes.settings import ClusterSessions
 from tests.spawner.kubernetes.manifests import plan
-from tests.spawner.kubernetes.stand_in import ENDED, NAMESPACE, StandIn, cluster_of
+from tests.spawner.kubernetes.stand_in import ENDED, NAMESPACE, RUNNING, StandIn, cluster_of
 
 #: As a program of an old workplace writes it.
 NO_UTF8 = b"Stra\337e\n"
@@ -29,7 +31,10 @@ def api() -> StandIn:
 
 
 @pytest.fixture
-async def cluster(api: StandIn, tmp_path: Path) -> AsyncIterator[Cluster]:
+async def cluster(
+    api: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Cluster]:
+    monkeypatch.setattr(cluster_module, "TIDY_SECONDS", 0.05)
     async with cluster_of(api, tmp_path, {"all": PurePosixPath("/")}) as cluster:
         yield cluster
 
@@ -82,6 +87,50 @@ async def test_a_start_whose_last_words_cannot_be_kept_leaves_nothing(
     with pytest.raises(ZeroDivisionError):
         await starting
     assert not api.pods
+
+
+@pytest.mark.parametrize("when", ["while the hub runs", "while the hub was away"])
+async def test_a_session_that_ended_by_itself_leaves_its_last_words_and_no_pod(
+    backend: PodBackend, cluster: Cluster, api: StandIn, tmp_path: Path, when: str
+) -> None:
+    uid = api.make("it", **{HUB: cluster.hub})["metadata"]["uid"]
+    api.becomes("it", RUNNING, "Running")
+    await until(lambda: "it" in cluster.pods and cluster.pods["it"].running)
+    api.log = NO_UTF8
+    ended = asyncio.Event()
+    if when == "while the hub runs":
+        backend.restore({"pod": "it", "uid": uid})
+        backend.watch(ended.set)
+    api.becomes("it", ENDED, "Failed")
+    await until(lambda: cluster.pods["it"].over)
+    if when == "while the hub was away":
+        backend.restore({"pod": "it", "uid": uid})
+        assert not backend.is_running()
+    else:
+        await asyncio.wait_for(ended.wait(), 5)
+    await until(lambda: not api.pods)
+    assert (tmp_path / "logs" / "pi" / "pymca-p-1.log").read_bytes() == NO_UTF8
+
+
+async def test_a_session_that_is_out_of_the_hubs_sight_ends_with_its_pod(
+    backend: PodBackend, cluster: Cluster, api: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody took its labels away: the watch tells of it no more."""
+    monkeypatch.setattr(life, "ASK_SECONDS", 0.05)
+    uid = api.make("it", **{HUB: cluster.hub})["metadata"]["uid"]
+    api.becomes("it", RUNNING, "Running")
+    await until(lambda: "it" in cluster.pods and cluster.pods["it"].running)
+    backend.restore({"pod": "it", "uid": uid})
+    ended = asyncio.Event()
+    backend.watch(ended.set)
+    api.tell("pods", "DELETED", api.pods["it"])
+    await until(lambda: "it" not in cluster.pods)
+    before = cluster.calls
+    await until(lambda: cluster.calls > before + 1)
+    assert backend.is_running()
+    api.pods.clear()
+    await asyncio.wait_for(ended.wait(), 5)
+    assert not backend.is_running()
 
 
 def test_hubs_of_two_namespaces_that_have_the_same_settings_have_pods_of_their_own(

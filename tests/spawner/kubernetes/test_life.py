@@ -150,3 +150,40 @@ async def test_of_last_lines_without_end_some_are_kept(cluster: Cluster, api: St
     life = await begun(cluster, api)
     api.log = b"x" * (8 * 2**20)
     assert 0 < len(await life.last_lines(50)) <= 2**20
+
+
+def event(**of: str) -> dict[str, object]:
+    return {
+        "metadata": {"name": "an-event", "resourceVersion": "1"},
+        "involvedObject": {"kind": "Pod", **of},
+        "reason": "Pulling",
+        "message": "Pulling the image.",
+        "firstTimestamp": "2026-11-23T10:00:00Z",
+    }
+
+
+ODD: dict[str, dict[str, object]] = {
+    "of nothing": event(),
+    "without words on what it is of": {"metadata": {"name": "it", "resourceVersion": "1"}},
+    "no event at all": {"metadata": {"resourceVersion": "1"}, "involvedObject": "a pod"},
+}
+
+
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
+async def test_an_event_that_cannot_be_read_hides_no_other(
+    api: StandIn, tmp_path: Path, odd: dict[str, object]
+) -> None:
+    """Whoever may write events could else hide from everybody what her start waits for."""
+    api.events.append(odd)
+    async with cluster_of(api, tmp_path) as cluster:
+        life = await begun(cluster, api)
+        api.tell("events", "ADDED", odd)
+        api.tell("events", "ADDED", event(name=NAME, uid=life.uid))
+        await until(lambda: [one.reason for one in life.events] == ["Pulling"])
+
+
+async def test_a_pod_that_cannot_be_read_hides_no_other(api: StandIn, tmp_path: Path) -> None:
+    api.pods["odd"] = {"metadata": {"name": "odd", "resourceVersion": "1"}}
+    async with cluster_of(api, tmp_path) as cluster:
+        assert (await begun(cluster, api)).running
+        assert not cluster.problem
