@@ -11,7 +11,7 @@ MAKEFLAGS += --no-print-directory
 # What a session needs from Debian, what Qt needs to draw, what PyMca's fisx is compiled with (it
 # has no wheel), and a browser for the tests.
 RUN_PACKAGES = python3-venv python3-dev g++ bubblewrap tigervnc-standalone-server matchbox-window-manager \
-	x11-utils xterm x11-xkb-utils xkb-data fonts-dejavu-core libgl1 libegl1 libglib2.0-0 \
+	x11-utils xterm x11-xkb-utils xkb-data fonts-dejavu-core libgl1 libgl1-mesa-dri libegl1 libglib2.0-0 \
 	libdbus-1-3 libfontconfig1 libxkbcommon-x11-0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 \
 	libxcb-randr0 libxcb-render-util0 libxcb-shape0 libxcb-xinerama0 libxcb-xkb1 libxrender1
 TEST_PACKAGES = chromium firefox-esr xdotool slapd ldap-utils libnss-wrapper libpam-wrapper nginx postgresql xmlsec1 \

@@ -54,10 +54,12 @@ class PageHandler(Handler):
             icon=bool(session.icon),
             modules=MODULES,
             clipboard=session.clipboard,
+            watching=session.watching,
             xsrf_token=session.xsrf_token,
             files=session.files if self.visitor.owner and session.files.offered else None,
             # A tile of JupyterLab's ends with JupyterLab.
             may_end=self.visitor.owner and session.login is not None,
+            guest=not self.visitor.owner,
         )
 
 
@@ -126,13 +128,14 @@ class StateHandler(Handler):
     async def _tell(self, others: Told) -> None:
         told: tuple[str, ...] = ()
         while True:
+            change = self.session.changes.upcoming()
             now = tuple(self._events(others))
             self.write("".join(event for event in now if event not in told) or ":\n\n")
             told = now
             await self.flush()
             wait_s = MEASURED_EVERY_S if others.connected else HEARTBEAT_S
             try:
-                await asyncio.wait_for(self.session.changes.next(), wait_s)
+                await asyncio.wait_for(change.wait(), wait_s)
             except TimeoutError:
                 continue
 

@@ -188,7 +188,8 @@ def _folder(app: App, data: PurePosixPath, home: PurePosixPath) -> PurePosixPath
 def _for_desktop(app: App) -> dict[str, str]:
     """Return what an app's file says to its desktop; what the plan itself sets, wins."""
     own = {"DAAS_OWN_WINDOW_MANAGER": "1"} if app.desktop.windows == "own" else {}
-    return {**app.desktop.environment, **own}
+    gpu = {"DAAS_GPU": "1"} if app.gpu else {}
+    return {**app.desktop.environment, **own, **gpu}
 
 
 def _argv(app: App) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 // The card over the picture: what the program is doing, how it ended, and the page's last word.
 
-import { $, post, title } from "./page.js";
+import { $, guest, post, title } from "./page.js";
 
 const SLOW_START_MS = 20000;
 
@@ -54,9 +54,9 @@ function showEnd(status) {
   };
   const how = phase === "missing" ? "missing" : status === 0 ? "ended" : "failed";
   const [message, advice] = ends[how];
-  show({ message, advice, actions: true, log: how === "failed", kind: "ended" });
-  $("again").hidden = how === "missing";
-  (how === "missing" ? $("back") : $("again")).focus();
+  show({ message, advice, actions: true, log: how === "failed" && !guest, kind: "ended" });
+  $("again").hidden = how === "missing" || guest;
+  ($("again").hidden ? $("back") : $("again")).focus();
 }
 
 // The last word of this page: nothing is tried again by itself.

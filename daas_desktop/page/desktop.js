@@ -15,10 +15,11 @@ import { connect, connected, picture, rfb, sessionEnded } from "./picture.js";
 import { whenScalingChanges } from "./pixels.js";
 import { showRole } from "./role.js";
 import { linkMeasured } from "./speed.js";
+import { showViewers } from "./together.js";
 
 const states = new EventSource(`state?tab=${tab}`);
 const tell = noticesIn($("notices"), focusPicture);
-const ELSEWHERE = "#bar:focus-within, #notices:focus-within, #role:focus-within, dialog[open]";
+const ELSEWHERE = "#bar:focus-within, #notices:focus-within, #ending:focus-within, #role:focus-within, dialog[open]";
 
 let over = false;
 let wasLost = false;
@@ -36,6 +37,7 @@ hears("message", (state) => {
 hears("notices", tell);
 hears("role", showRole);
 hears("link", linkMeasured);
+hears("viewers", showViewers);
 endIn(states, sessionEnded);
 
 picture.addEventListener("connected", () => {
