@@ -165,6 +165,9 @@ class Viewer:
         elif size == 127:
             (size,) = struct.unpack(">Q", self._file.read(8))
         data = self._file.read(size)
+        if head[0] & 0xF == 9:
+            # As browsers do by themselves: the server measures the way by it.
+            self.socket.sendall(bytes([0x8A, 0x80 | size]) + b"\0\0\0\0" + data)
         return data if head[0] & 0xF == 2 else b""
 
     def handshake(self) -> tuple[int, int]:
