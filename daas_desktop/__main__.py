@@ -28,6 +28,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.how == "serve" and os.environ.get("LISTEN_FDS") != "1":
         print("daas-desktop serve takes its socket from the spawner.", file=sys.stderr)  # noqa: T201
         return 2
+    if options.how == "tile" and not os.path.isabs(options.socket):
+        # It has no sign-in of its own: JupyterLab's door must be the only way to it.
+        print("daas-desktop tile listens on a unix socket only: give a path.", file=sys.stderr)  # noqa: T201
+        return 2
     try:
         display = Display(os.environ)
         # Importing takes longer than the X server needs; neither waits for the other.

@@ -129,13 +129,14 @@ class StateHandler(Handler):
     async def _tell(self, others: Told) -> None:
         told: tuple[str, ...] = ()
         while True:
+            change = self.session.changes.upcoming()
             now = tuple(self._events(others))
             self.write("".join(event for event in now if event not in told) or ":\n\n")
             told = now
             await self.flush()
             wait_s = MEASURED_EVERY_S if others.connected else HEARTBEAT_S
             try:
-                await asyncio.wait_for(self.session.changes.next(), wait_s)
+                await asyncio.wait_for(change.wait(), wait_s)
             except TimeoutError:
                 continue
 

@@ -103,7 +103,9 @@ def xpra(_: chain.Chain) -> Iterator[Page1080]:
         command += ["--daemon=no", "--mdns=no", "--pulseaudio=no", "--speaker=off", "--webcam=no"]
         command += ["--notifications=no", "--printing=no", "--resize-display=1920x1080"]
         command += ["--xvfb=Xvfb -screen 0 1920x1080x24+32 +extension COMPOSITE -nolisten tcp"]
-        with _served([*command, f"--start-child={PAINT}"], folder, url):
+        # Debian's own settings start an X session beside the program.
+        alone = {"XPRA_SYSTEM_CONF_DIRS": folder, "XPRA_DEFAULT_CONF_DIRS": folder}
+        with _served([*command, f"--start={PAINT}"], folder, url, alone):
             yield Page1080("xpra's HTML5 client", url, {})
 
 

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Error
 
 from benchmarks.desktop import browser as seen
 from benchmarks.desktop import chain, peers
@@ -36,8 +36,15 @@ def side_by_side(
                 pages.append(stack.enter_context(peers.PEERS[name](here)))
         browser = stack.enter_context(seen.running_browser())
         for _ in range(rounds):
-            for page in pages:
-                look(browser, page, found.setdefault(page.name, Seen()), seconds)
+            for page in tuple(pages):
+                try:
+                    look(browser, page, found.setdefault(page.name, Seen()), seconds)
+                except (TimeoutError, Error) as error:
+                    if page.name == OURS:
+                        raise
+                    pages.remove(page)
+                    figures.add(f"in the browser: {page.name}", f"not run: {error}"[:80])
+                    found.pop(page.name)
         report(figures, found)
         sharp(figures, browser, here, rounds)
 

@@ -18,17 +18,18 @@ def left_over(
     condemned: Set[str],
     watched_for: float,
     now: float,
-) -> list[str]:
-    """Return the names of those to remove.
+) -> list[PodSeen]:
+    """Return those to remove.
 
-    *kept* tells whether a session of this hub has the pod, *condemned* are those that could not
-    be removed when they should have been; *watched_for* is how long this hub has run, in seconds.
+    *kept* tells whether a session of this hub has a pod of that name, *condemned* are the numbers
+    of those that could not be removed when they should have been; *watched_for* is how long this
+    hub has run, in seconds.
     """
 
     def is_left(pod: PodSeen) -> bool:
         if pod.ends_at:
             return False
         forgotten = min(watched_for, now - pod.created) > FORGOTTEN_SECONDS
-        return pod.name in condemned or (forgotten and not kept(pod.name))
+        return pod.uid in condemned or (forgotten and not kept(pod.name))
 
-    return [pod.name for pod in pods if is_left(pod)]
+    return [pod for pod in pods if is_left(pod)]

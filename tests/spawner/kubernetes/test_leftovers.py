@@ -18,9 +18,10 @@ CASES = {
     "of a hub that has long run": (pod(LONG), False, set(), LONG, True),
     "of a hub that began a moment ago": (pod(LONG), False, set(), 60.0, False),
     "young": (pod(60), False, set(), LONG, False),
-    "it could not be ended": (pod(60), True, {"pod"}, 60.0, True),
+    "it could not be ended": (pod(60), True, {"uid"}, 60.0, True),
     "another could not be ended": (pod(60), False, {"other"}, 60.0, False),
-    "it is ending": (pod(LONG, ends_at=NOW), False, {"pod"}, LONG, False),
+    "an earlier one of its name could not be ended": (pod(60), True, {"pod"}, 60.0, False),
+    "it is ending": (pod(LONG, ends_at=NOW), False, {"uid"}, LONG, False),
 }
 
 
@@ -31,4 +32,4 @@ def test_a_pod_is_left_over(
     seen: PodSeen, kept: bool, condemned: set[str], watched: float, left: bool
 ) -> None:
     found = left_over([seen], lambda _: kept, condemned, watched, NOW)
-    assert found == (["pod"] if left else [])
+    assert found == ([seen] if left else [])
