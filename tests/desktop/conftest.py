@@ -274,14 +274,18 @@ def start(session_python: Path, directory: Path) -> Iterator[Callable[..., Deskt
     started: list[subprocess.Popen[bytes]] = []
 
     def begin(
-        *command: str, title: str = "Test program", within: tuple[str, ...] = (), **extra: str
+        *command: str,
+        title: str = "Test program",
+        within: tuple[str, ...] = (),
+        options: tuple[str, ...] = (),
+        **extra: str,
     ) -> Desktop:
         log = directory / "desktop.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [
                     *(*within, session_python, "-m", "daas_desktop", "tile"),
-                    *("--socket", directory / "s", "--title", title, "--", *command),
+                    *("--socket", directory / "s", "--title", title, *options, "--", *command),
                 ],
                 env={**session_environment(directory), **extra},
                 cwd=directory,
