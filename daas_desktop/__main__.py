@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from daas_desktop.picture.display import DesktopError, Display
+from daas_desktop.program.graphics import graphical
 from daas_desktop.program.process import Program
 
 INHERITED_FD = 3
@@ -26,6 +27,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.how == "serve" and os.environ.get("LISTEN_FDS") != "1":
         print("daas-desktop serve takes its socket from the spawner.", file=sys.stderr)  # noqa: T201
         return 2
+    if options.how == "tile" and not os.path.isabs(options.socket):
+        # It has no sign-in of its own: JupyterLab's door must be the only way to it.
+        print("daas-desktop tile listens on a unix socket only: give a path.", file=sys.stderr)  # noqa: T201
+        return 2
     try:
         display = Display(os.environ)
         # Importing takes longer than the X server needs; neither waits for the other.
@@ -36,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except DesktopError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 1
-    program = Program(options.title, options.command, display.environment)
+    command = graphical(options.command, display.environment)
+    program = Program(options.title, command, display.environment)
     program.start()
     importing.join()
     from daas_desktop import server  # noqa: PLC0415

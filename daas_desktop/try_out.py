@@ -19,7 +19,7 @@ from pathlib import Path
 from daas_desktop.picture.display import READY_WITHIN_S, DesktopError, Display, dies_with_us, end
 
 PAGE = Path(__file__).parent / "page"
-FILES = ("try.html", "try.js", "novnc.js")
+FILES = ("try/index.html", "try/try.js", "novnc.js")
 #: Our images' own person, where the one who tries is root.
 PERSON = 10000
 INSIDE = "/run/try"
@@ -122,8 +122,7 @@ def _websockify(folder: Path, rfb: Path, port: int) -> Iterator[None]:
     web = folder / "web"
     web.mkdir()
     for file in FILES:
-        target = web / ("index.html" if file == "try.html" else file)
-        target.symlink_to(PAGE / file)
+        (web / Path(file).name).symlink_to(PAGE / file)
     command = [sys.executable, "-m", "websockify", "--web", str(web), "--unix-target", str(rfb)]
     log = folder / "websockify.log"
     with log.open("wb") as output:

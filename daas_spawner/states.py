@@ -16,6 +16,7 @@ from daas_spawner.one_door import asked_by_portal
 
 #: S8: said of a session that nobody stopped here.
 ENDED = "It ended by itself or from outside the portal. Your files are kept."
+ENDED_BY_PERSON = "You ended it on its own page. Your files are kept."
 
 _why: dict[tuple[str, str], str] = {}
 

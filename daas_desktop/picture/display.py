@@ -1,7 +1,7 @@
 """The X server with its window manager: started before anything else, ended with us.
 
 Called by `__main__` before tornado is imported, so that the X server comes up meanwhile; only
-small modules of the standard library are imported here.
+small modules of the standard library are imported here, and one of ours.
 """
 
 import os
@@ -11,6 +11,8 @@ import struct
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from daas_desktop.picture.clipboard import clipboard_switch, x_parameters
 
 GEOMETRY = "1920x1080"
 READY_WITHIN_S = 15
@@ -57,6 +59,7 @@ class Display:
             *("-rfbunixpath", self.rfb_path, "-rfbunixmode", "0600", "-rfbport", "-1"),
             *("-SecurityTypes", "None", "-nolisten", "tcp", "-noreset"),
             *("-AlwaysShared", "-AcceptSetDesktopSize", "-geometry", GEOMETRY, "-depth", "24"),
+            *x_parameters(clipboard_switch(self._base)),
         ]
         with self._log.open("wb") as log:
             return subprocess.Popen(

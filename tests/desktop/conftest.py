@@ -20,12 +20,14 @@ from typing import Any
 import pytest
 
 from tests.desktop.chromium import running_chromium
+from tests.desktop.line import Line
 from tests.desktop.plain_hub import PROXY, PlainHub, api, plain_hub
 
 ROOT = Path(__file__).parents[2]
 SESSION_PYTHON = ROOT / ".session-env" / "bin" / "python"
 
-# Ends with the status that the file `end` names; shows a window of the size it is given.
+# Ends with the status that the file `end` names, copies what the file `copy` holds; shows a window
+# of the size it is given.
 WINDOW = """
     import os, sys
     from PyQt5 import QtCore, QtWidgets
@@ -36,9 +38,15 @@ WINDOW = """
     window.keyPressEvent = lambda event: print("key", event.text(), flush=True)
     window.show()
     clipboard = app.clipboard()
-    clipboard.dataChanged.connect(lambda: print("clipboard", clipboard.text(), flush=True))
+    def copied():
+        text = clipboard.text()
+        print("clipboard", text[:80], len(text), sum(map(ord, text[::997])), flush=True)
+    clipboard.dataChanged.connect(copied)
     print("window shown", flush=True)
     def look():
+        if os.path.exists("copy"):
+            clipboard.setText(open("copy").read())
+            os.unlink("copy")
         if os.path.exists("end"):
             status = int(open("end").read() or 0)
             os.unlink("end")
@@ -354,7 +362,7 @@ def chromium() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def hub(request: pytest.FixtureRequest, session_python: Path) -> Iterator[PlainHub]:
-    """A hub with three people; a module's SESSION is what its sessions find, COMMAND what they run."""
+    """A hub; a module's SESSION is what its sessions find, COMMAND what its desktops run."""
     if not PROXY.exists():
         pytest.skip("configurable-http-proxy is missing: run `make`")
     extra = getattr(request.module, "SESSION", {})
@@ -371,3 +379,30 @@ def desktop(hub: PlainHub) -> str:
     """The address of pi's desktop."""
     assert api(hub, "POST", "users/pi/servers/desk").status_code == 201, hub.log.read_text()
     return f"{hub.url}/user/pi/desk/"
+
+
+@pytest.fixture
+def line(desktop: Any) -> Iterator[Line]:
+    """A port that leads to a desktop which a module starts for each of its tests."""
+    carried = Line(desktop.path)
+    yield carried
+    carried.close()
+
+
+@pytest.fixture
+def page(chromium: Any, line: Line) -> Iterator[Any]:
+    """The page of that desktop, its program running."""
+    with chromium.new_context(viewport={"width": 1280, "height": 800}) as context:
+        opened = context.new_page()
+        opened.complaints = []
+        opened.on("console", lambda m: m.type == "error" and opened.complaints.append(m.text))
+        opened.on("pageerror", lambda error: opened.complaints.append(str(error)))
+        opened.goto(line.url)
+        opened.wait_for_selector("body[data-phase=running] #screen canvas")
+        yield opened
+
+
+@pytest.fixture
+def holds(page: Any, wait_until: Callable[..., Any]) -> Callable[[str], None]:
+    """Wait for a JavaScript condition; Playwright's own way needs eval, which the page forbids."""
+    return lambda condition: wait_until(lambda: page.evaluate(condition), condition)

@@ -82,6 +82,7 @@ def values(top: Path, host: str, office: int, url: str) -> dict[str, Any]:
                 "passwd": {"mountPath": "/etc/daas/directory/passwd", "stringData": passwd},
                 "group": {"mountPath": "/etc/daas/directory/group", "stringData": group},
             },
+            "extraConfig": {"10-trial": "c.PortalApp.notice = 'From a snippet'"},
             "config": {
                 # Where the facility's nginx comes from, which speaks https to browsers.
                 "JupyterHub": {"trusted_downstream_ips": ["198.18.0.0/16"]},
