@@ -11,11 +11,11 @@ import time
 
 from benchmarks.desktop import chain, peers, picture, shown, slow, stalled, starts
 from benchmarks.desktop.figures import Figures
-from benchmarks.desktop.processes import ahead
+from benchmarks.desktop.processes import go_ahead
 from tests.conftest import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "explanation" / "speed-of-desktops.md"
-PARTS = ("latency", "throughput", "line", "stalled", "memory", "browser", "starts")
+PARTS = ("latency", "throughput", "stalled", "memory", "browser", "browser-line", "line", "starts")
 
 
 def main() -> int:
@@ -23,7 +23,7 @@ def main() -> int:
     options = _parser().parse_args()
     figures = Figures()
     if options.ahead:
-        ahead(os.getpid())
+        go_ahead()
     if "starts" in options.only:
         starts.clicks(figures, options.rounds)
     if set(options.only) - {"starts"}:
@@ -46,8 +46,6 @@ def machine() -> str:
 
 def pictures(figures: Figures, here: chain.Chain, options: argparse.Namespace, clock: str) -> None:
     """Measure the parts that need a session with the painter."""
-    if options.ahead:
-        ahead(*here.pids.values())
     rounds, seconds, only = options.rounds, options.seconds, options.only
     if "latency" in only:
         picture.latency(figures, here, rounds, clock)
@@ -59,6 +57,8 @@ def pictures(figures: Figures, here: chain.Chain, options: argparse.Namespace, c
         stalled.stalled(figures, here, options.stalled_seconds)
     if "browser" in only:
         shown.side_by_side(figures, here, options.peers, rounds, seconds)
+    if "browser-line" in only:
+        shown.through_a_line(figures, here, 3 * seconds)
     if "line" in only:
         slow.through_a_line(figures, here, options.line_seconds, options.line_seconds / 10)
 
