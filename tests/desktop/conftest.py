@@ -36,6 +36,7 @@ WINDOW = """
                                else QtCore.Qt.Window)
     window.resize(400, 300)
     window.keyPressEvent = lambda event: print("key", event.text(), flush=True)
+    window.mousePressEvent = lambda event: print("pointer", event.x(), event.y(), flush=True)
     window.show()
     clipboard = app.clipboard()
     def copied():
