@@ -19,6 +19,7 @@ from daas_desktop.door.hub_login import LoginError
 from daas_desktop.files.handlers import (
     DownloadHandler,
     FolderHandler,
+    OpenHandler,
     PieceHandler,
     UploadHandler,
 )
@@ -31,6 +32,8 @@ from daas_desktop.web import Handler, Session
 PAGE = Path(__file__).parent / "page"
 # JupyterLab's page shows notices too, and serves its extensions' folders only.
 SHARED = PAGE / "lab" / "daas-session" / "static"
+# Fetched all at once: else a browser learns of each only from the one that imports it.
+MODULES = ["notices.js", *sorted(path.name for path in PAGE.glob("*.js"))]
 HEARTBEAT_S = 20
 MEASURED_EVERY_S = 2
 PING_S = 45
@@ -50,10 +53,14 @@ class PageHandler(Handler):
             portal_url=session.portal_url,
             notice=session.notice,
             icon=bool(session.icon),
+            modules=MODULES,
+            clipboard=session.clipboard,
+            watching=session.watching,
             xsrf_token=session.xsrf_token,
             files=session.files if self.visitor.owner and session.files.offered else None,
             # A tile of JupyterLab's ends with JupyterLab.
             may_end=self.visitor.owner and session.login is not None,
+            guest=not self.visitor.owner,
         )
 
 
@@ -122,13 +129,14 @@ class StateHandler(Handler):
     async def _tell(self, others: Told) -> None:
         told: tuple[str, ...] = ()
         while True:
+            change = self.session.changes.upcoming()
             now = tuple(self._events(others))
             self.write("".join(event for event in now if event not in told) or ":\n\n")
             told = now
             await self.flush()
             wait_s = MEASURED_EVERY_S if others.connected else HEARTBEAT_S
             try:
-                await asyncio.wait_for(self.session.changes.next(), wait_s)
+                await asyncio.wait_for(change.wait(), wait_s)
             except TimeoutError:
                 continue
 
@@ -237,14 +245,14 @@ def application(session: Session, prefix: str) -> Application:
             (prefix + "invitations", InvitationsHandler),
             (prefix + "files", FolderHandler),
             (prefix + "files/download", DownloadHandler),
+            (prefix + "files/open", OpenHandler),
             (prefix + "files/upload", UploadHandler),
             (prefix + r"files/upload/([\w-]+)", PieceHandler),
             (prefix + "icon", IconHandler),
             (prefix + "rfb", Bridge),
             (prefix + "thumbnail", ThumbnailHandler),
-            (prefix + r"static/(desktop\.css|desktop\.js|novnc\.js)", FileHandler, files),
-            (prefix + r"static/(files\.css|files\.js|uploads\.js|end\.js)", FileHandler, files),
             (prefix + r"static/(notices\.js)", FileHandler, {"path": str(SHARED)}),
+            (prefix + r"static/([a-z]+\.(?:css|js))", FileHandler, files),
         ],
         default_handler_class=NotFoundHandler,
         session=session,

@@ -5,6 +5,7 @@ the X server dies, and leaves no process behind.
 """
 
 import asyncio
+import datetime
 import logging
 import secrets
 import signal
@@ -21,6 +22,8 @@ from daas_desktop.door.open_connections import seconds_between_questions
 from daas_desktop.door.use import Use, WorkWatch
 from daas_desktop.files.session_files import Files
 from daas_desktop.pages import application
+from daas_desktop.picture.clipboard import clipboard_switch
+from daas_desktop.picture.clock import Clock
 from daas_desktop.picture.display import Display
 from daas_desktop.picture.viewers import Viewers
 from daas_desktop.program.closing import Closing
@@ -29,6 +32,8 @@ from daas_desktop.program.windows import main_window
 from daas_desktop.web import Changes, Session
 
 LAST_WORD_S = 0.3
+# A hub that does not listen keeps nobody's session.
+MOST_LAST_WORD_S = 2.0
 
 
 class Desktop:
@@ -58,6 +63,7 @@ class Desktop:
             again=program.start,
             files=Files.from_environment(env),
             closing=Closing(program, changes.announce),
+            clipboard=clipboard_switch(env),
             hub=client,
             use=Use(client, WorkWatch(env), every_s) if client else None,
             login=HubLogin(client, seconds_between_questions(env)) if hub and client else None,
@@ -83,8 +89,10 @@ class Desktop:
         # JupyterLab's own server looks at what a tile's programs do.
         alone = use is not None and self.session.login is not None
         looking = asyncio.create_task(use.run()) if use and alone else None
+        clock = asyncio.create_task(Clock(self.session.viewers, self._display.environment).run())
         await self._told_to_stop()
         server.stop()
+        clock.cancel()
         self.session.files.close()
         if looking is not None:
             looking.cancel()
@@ -102,8 +110,12 @@ class Desktop:
             way.cancel()
         closing.cancel()
         if closing.over.is_set():
-            # The pages are told that it is over before there is nobody to ask.
-            await asyncio.sleep(LAST_WORD_S)
+            # Pages and hub are told that it is over before there is nobody to ask.
+            telling = {asyncio.create_task(asyncio.sleep(LAST_WORD_S))}
+            if self.session.hub is not None and self.session.login is not None:
+                now = datetime.datetime.now(datetime.UTC)
+                telling.add(asyncio.create_task(self.session.hub.report_use(now, over=True)))
+            await asyncio.wait(telling, timeout=MOST_LAST_WORD_S)
 
     def _child_ended(self) -> None:
         self._program.reap()

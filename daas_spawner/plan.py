@@ -5,7 +5,7 @@ its engine's terms.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
@@ -113,19 +113,18 @@ def plan_session(
         *([Mount(around.hub_folder, HUB_FOLDER, read_only=True)] if around.hub_folder else []),
         Mount(around.apps_folder, APPS, read_only=True),
     ]
-    folder = home
     if around.examples is not None:
         # In every session, for the link to it is in every session of this person's.
         mounts.append(Mount(around.examples, EXAMPLES, read_only=True))
-        folder = EXAMPLES
-    if storage:
-        folder = PROPOSALS / next(iter(storage)) if len(storage) == 1 else PROPOSALS
+    data = _data_folder(storage, home if around.examples is None else EXAMPLES)
+    folder = _folder(app, data, home)
     return SessionPlan(
         app=app,
         argv=_argv(app),
         environment={
+            **_for_desktop(app),
             **around.hub,
-            **_environment(apps, account, home, folder, request.server_name, around),
+            **_environment(apps, account, mounts, data, request.server_name, around),
         },
         folder=folder,
         mounts=tuple(mounts),
@@ -158,21 +157,61 @@ def _proposal_mounts(storage: Mapping[str, Storage], top: PurePosixPath) -> list
     return mounts
 
 
+def _places(mounts: Sequence[Mount], home: PurePosixPath) -> list[dict[str, object]]:
+    """Return the folders that a desktop's page offers for files, those to write in first.
+
+    The home only where there is no proposal: what belongs to one is not put there by mistake.
+    """
+    targets = [mount.target for mount in mounts if mount.target.is_relative_to(PROPOSALS)]
+    shown = {target: f"{target.parent.name}: {target.name}" for target in targets}
+    shown = shown or {home: "Home", EXAMPLES: "Examples"}
+    found = [mount for mount in mounts if mount.target in shown]
+    return [
+        {"title": shown[one.target], "path": str(one.target), "writable": not one.read_only}
+        for one in sorted(found, key=lambda one: one.read_only)
+    ]
+
+
+def _data_folder(storage: Mapping[str, Storage], without: PurePosixPath) -> PurePosixPath:
+    if not storage:
+        return without
+    return PROPOSALS / next(iter(storage)) if len(storage) == 1 else PROPOSALS
+
+
+def _folder(app: App, data: PurePosixPath, home: PurePosixPath) -> PurePosixPath:
+    """Return where the program starts; with several proposals none is its only `processed`."""
+    if app.desktop.folder == "processed" and data.parent == PROPOSALS:
+        return data / "processed"
+    return home if app.desktop.folder == "home" else data
+
+
+def _for_desktop(app: App) -> dict[str, str]:
+    """Return what an app's file says to its desktop; what the plan itself sets, wins."""
+    own = {"DAAS_OWN_WINDOW_MANAGER": "1"} if app.desktop.windows == "own" else {}
+    gpu = {"DAAS_GPU": "1"} if app.gpu else {}
+    return {**app.desktop.environment, **own, **gpu}
+
+
 def _argv(app: App) -> tuple[str, ...]:
     if app.kind == "web":
         return app.command
     icon = str(APPS / app.name / app.icon)
-    return ("daas-desktop", "serve", "--title", app.title, "--icon", icon, "--", *app.command)
+    # With "=": an argument for a file may begin with a dash.
+    opens = [f"--opens={ending}" for ending in app.desktop.opens]
+    opens += [f"--file-argument={one}" for one in app.desktop.file_arguments if opens]
+    command = ("--", *app.command)
+    return ("daas-desktop", "serve", "--title", app.title, "--icon", icon, *opens, *command)
 
 
 def _environment(
     apps: Apps,
     account: Account,
-    home: PurePosixPath,
+    mounts: Sequence[Mount],
     folder: PurePosixPath,
     workspace: str,
     around: Surroundings,
 ) -> dict[str, str]:
+    home = mounts[0].target
     # Where a new notebook can be saved: the folder above is a read-only frame of mounts.
     relative = PurePosixPath()
     if folder.parent == PROPOSALS:
@@ -186,6 +225,7 @@ def _environment(
         "PATH": f"{around.environment_folder}/bin:/usr/local/bin:/usr/bin:/bin",
         # Made in the home by the session's first program: outside, nobody but root could.
         "DAAS_LINKS": f"Proposals={PROPOSALS}" + (f" Examples={EXAMPLES}" * bool(around.examples)),
+        "DAAS_PLACES": json.dumps(_places(mounts, home)),
         "XDG_RUNTIME_DIR": "/tmp/runtime",  # noqa: S108  the session's own /tmp
         # Not in the home: it holds keys, and a home may be that of a proposal's many people.
         "JUPYTER_RUNTIME_DIR": "/tmp/runtime/jupyter",  # noqa: S108
@@ -201,10 +241,12 @@ def _environment(
                     "title": app.title,
                     "icon": str(APPS / app.name / app.icon),
                     "command": list(app.command),
+                    "environment": _for_desktop(app),
                 }
                 for app in apps.values()
                 # An image brings its own app only.
-                if app.kind == "desktop" and around.programs and not app.image_only
+                if app.kind == "desktop" and app.desktop.tile
+                if around.programs and not app.image_only
             ]
         ),
     }

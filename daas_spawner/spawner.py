@@ -14,13 +14,12 @@ from typing import Any
 
 from jupyterhub import __version__ as hub_version
 from jupyterhub.spawner import Spawner
-from traitlets import Float, Unicode, default
+from traitlets import default
 
 from daas_catalogue.facility import Facility
 from daas_model.engines import Engine
 from daas_model.errors import (
     DaasError,
-    EngineProblem,
     NeedsProposal,
     ProposalNotFound,
     WatchingRefused,
@@ -41,6 +40,8 @@ from daas_spawner.plan import (
     Surroundings,
     plan_session,
 )
+from daas_spawner.settings import SpawnerSettings
+from daas_spawner.start import Start
 
 #: The parts of the hub's environment that a session needs; the rest is the plan's.
 HUB_VARIABLES = "JUPYTERHUB_"
@@ -48,79 +49,19 @@ HUB_VARIABLES = "JUPYTERHUB_"
 ENDING_SECONDS = 15
 
 
-class DaasSpawner(Spawner):
+class DaasSpawner(SpawnerSettings, Spawner):
     """Starts sessions that the portal asked for, each in its own sandbox."""
-
-    session_environment = Unicode(
-        help="""Folder of the virtual environment that holds the programs of the sessions.
-
-        Bound read-only at the same path into every session. Made from `images/*/requirements.txt`.
-        Example: `/opt/daas/session-env`.
-        """,
-    ).tag(config=True)
-    examples_folder = Unicode(
-        "",
-        help="""Folder with example data, where sessions without a proposal begin; empty for none.
-
-        Mounted read-only at `/examples`, with a link in the home. Example: `/opt/daas/examples`.
-        """,
-    ).tag(config=True)
-    run_folder = Unicode(
-        help="""Folder for sockets and process records, private to the hub's user.
-
-        Its path must be short (sockets allow 107 characters) and in lower case (the hub lowers
-        it). Lost at reboot is fine. Example: `/run/daas`.
-        """,
-    ).tag(config=True)
-    log_folder = Unicode(
-        help="""Folder for the last output of each session, for administrators.
-
-        One file per person and session, at most 1 MiB each. Example: `/var/log/daas/sessions`.
-        """,
-    ).tag(config=True)
-    portal_url = Unicode(
-        "/services/portal/",
-        help="""Where the portal's home page is, for links out of a session.
-
-        Follows `DAAS_PUBLIC_URL`; a whole address where sessions have hosts of their own.
-        Example: `https://daas.facility.example/services/portal/`.
-        """,
-    ).tag(config=True)
-    notice = Unicode(
-        "",
-        help="""A short sentence that every desktop shows, such as the demo's notice.
-
-        Example: `Demo: nothing here is real.`
-        """,
-    ).tag(config=True)
-
-    idle_minutes = Float(
-        0.0,
-        min=0,
-        help="""After how many minutes a session ends that nobody uses; 0 for never.
-
-        In use is a session while somebody has keyboard or pointer in it, and while its programs
-        compute (`busy_cores`); looking on is no use. JupyterLab counts as used while it is open.
-        Its person is warned 15 minutes before and again 5 minutes before, in the session too.
-        What was not saved is lost then. Example: `480`.
-        """,
-    ).tag(config=True)
-    busy_cores = Float(
-        0.2,
-        min=0,
-        help="""How many cores must be busy in a session, on average over a minute, for its
-        programs to count as computing: then nobody needs to touch it. What shows the picture is
-        not counted. With 0 no session is ever idle. Example: `0.5`.
-        """,
-    ).tag(config=True)
 
     _backend: Backend | None = None
     _engine: Engine | None = None
     _idle: Idle
+    _starting: Start
+    _wished = False
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._idle = Idle()
+        self._starting = Start()
 
     @default("start_timeout")
     def _time_for_an_image(self) -> int:
@@ -169,25 +110,24 @@ class DaasSpawner(Spawner):
             raise refusal(error) from None
         self._say("")
         try:
-            self._idle = Idle()
+            self._idle, self._wished = Idle(), False
             self._backend = None  # the options may name another machine than last time
-            url = await self._started_in_time()
+            self._starting = Start()
+            url = await self._starting.run(
+                self._begin(), max(1, self.start_timeout - ENDING_SECONDS)
+            )
         except DaasError as error:
             self._say(str(error))
             raise refusal(error) from None
         self.backend.watch(self._ended)
         return url
 
-    async def _started_in_time(self) -> str:
-        try:
-            async with asyncio.timeout(max(1, self.start_timeout - ENDING_SECONDS)):
-                return await self.backend.start(await self.plan())
-        except TimeoutError:
-            raise EngineProblem(
-                "It took too long until the app could start.",
-                "What was being fetched goes on: open it again in a few minutes. If that does not "
-                "help, tell your facility's support the code.",
-            ) from None
+    async def _begin(self) -> str:
+        return await self.backend.start(await self.plan())
+
+    def call_off(self) -> None:
+        """Give up a start that is under way, and all that it has begun."""
+        self._starting.call_off()
 
     async def progress(self) -> AsyncIterator[dict[str, object]]:
         """Yield how far the start is whenever there is something new to say; until it ends."""
@@ -215,6 +155,10 @@ class DaasSpawner(Spawner):
     def note_use(self, at: float) -> None:
         """Note when the session was last in use, in seconds since 1970, as it says itself."""
         self._idle.note_use(at, time.time())
+
+    def note_wish(self) -> None:
+        """Note that its person ends it on its own page; it says so just before it ends."""
+        self._wished = True
 
     def idle_ends_at(self) -> float | None:
         """Return when this session ends because nobody uses it; None while it is not warned."""
@@ -289,7 +233,9 @@ class DaasSpawner(Spawner):
         hub["DAAS_BUSY_CORES"] = str(self.busy_cores)
         hub["DAAS_PORTAL_URL"] = self.portal_url
         hub["DAAS_DEMO_NOTICE"] = self.notice
+        hub["DAAS_FILES"] = self.files
         hub["DAAS_WATCHING"] = self.facility.watching
+        hub["DAAS_CLIPBOARD"] = self.clipboard
         folder = self.backend.hub_folder
         here = self._engine.kind == "local"
         environment = Path(self.session_environment)
@@ -314,8 +260,10 @@ class DaasSpawner(Spawner):
     def _ended(self) -> None:
         if not self._stop_pending:
             why = self.backend.ending()
-            self.log.info("Session %s ended by itself or from outside. %s", self._log_name, why)
-            self._say(f"It ended. {why} Your files are kept." if why else states.ENDED)
+            how = "on its own page" if self._wished else "by itself or from outside"
+            self.log.info("Session %s ended %s. %s", self._log_name, how, why)
+            by_whom = states.ENDED_BY_PERSON if self._wished else states.ENDED
+            self._say(f"It ended. {why} Your files are kept." if why else by_whom)
             self._telling = asyncio.ensure_future(self._tell_hub())
 
     async def _tell_hub(self) -> None:

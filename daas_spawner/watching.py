@@ -119,12 +119,14 @@ class WatchPage(_Watching, BaseHandler):
 
     async def get(self) -> None:
         """Say whose session it is, to whoever may look at it; change nothing."""
-        code = self.get_query_argument("code", "") or self._kept_code()
-        self.set_header("Cache-Control", "no-store")
-        self.set_header("Referrer-Policy", "same-origin")
-        if self.current_user is None:
-            self._sign_in_first(code)
+        if code := self.get_query_argument("code", ""):
+            self._keep_code(code)
+            self.redirect(self._path())
             return
+        if self.current_user is None:
+            self.redirect(url_concat(self.get_login_url(), {"next": self._path()}))
+            return
+        code = self._kept_code()
         spawner = await self._invited_to(code)
         if spawner.user.name == self.current_user.name:
             self.redirect(spawner.user.server_url(spawner.name))
@@ -173,18 +175,17 @@ class WatchPage(_Watching, BaseHandler):
             raise self.web_error(error) from None
         return spawner
 
-    def _sign_in_first(self, code: str) -> None:
-        # In a cookie: the address of a login, and with it the log, would have the code in it.
-        if code and len(code) <= guests.LONGEST_CODE:
-            self._set_cookie(
-                _COOKIE,
-                code,
-                path=self._path(),
-                expires_days=None,
-                max_age=_COOKIE_SECONDS,
-                samesite="Lax",
-            )
-        self.redirect(url_concat(self.get_login_url(), {"next": self._path()}))
+    def _keep_code(self, code: str) -> None:
+        # In a cookie: an address stands in the browser's history, and in the log when a login
+        # takes it along or something goes wrong.
+        self._set_cookie(
+            _COOKIE,
+            code[: guests.LONGEST_CODE],
+            path=self._path(),
+            expires_days=None,
+            max_age=_COOKIE_SECONDS,
+            samesite="Lax",
+        )
 
     def _kept_code(self) -> str:
         kept = self.get_signed_cookie(_COOKIE, max_age_days=_COOKIE_SECONDS / 86400)

@@ -20,5 +20,5 @@ PATH="$PWD/.node:$PATH" install install --prefix .node --no-audit --no-fund --lo
     echo "npm could not install the proxy. Check the connection to the npm registry, then try again."
     exit 1
 }
-PATH="$PWD/.node:$PATH" .node/node_modules/.bin/esbuild .node/node_modules/@novnc/novnc/core/rfb.js \
+PATH="$PWD/.node:$PATH" .node/node_modules/.bin/esbuild tools/novnc.js \
     --bundle --format=esm --minify --log-level=error --outfile=daas_desktop/page/novnc.js

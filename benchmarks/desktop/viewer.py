@@ -32,7 +32,7 @@ class Update:
     size: int = 0
     rectangles: int = 0
     fills: list[tuple[int, int, int, int, int]] = field(default_factory=list)
-    raw: bytes = b""
+    raw: dict[tuple[int, int, int, int], bytes] = field(default_factory=dict)
 
     def colour_at(self, corner: tuple[int, int]) -> int | None:
         """Return the colour that this update gave the square at `corner`, if it did."""
@@ -149,7 +149,7 @@ class Viewer:
         if encoding == TIGHT:
             self._tight(update, area)
         elif encoding == RAW:
-            update.raw = read(width * height * 4)
+            update.raw[area] = read(width * height * 4)
         elif encoding in (_SIZE, _EXTENDED_SIZE):
             read(read(4)[0] * 16 if encoding == _EXTENDED_SIZE else 0)
             self._resized(width, height)

@@ -52,7 +52,8 @@ class Guests:
         for share in self._app.db.query(orm.Share).all():
             if share.user is not None and share.user.name in blocked:
                 self._send_out(share, Reason.BLOCKED)
-            elif self._spawner(share) is None:
+            elif share.spawner.server is None:
+                # What the database says: a hub that has just begun does not know its sessions yet.
                 self._send_out(share, _ENDED)
 
     def due(self) -> list[Guest]:

@@ -1,7 +1,8 @@
 """Ends sessions that nobody uses, and hears from sessions when they were last in use.
 
-Part of the sweep. When a session ends is the spawner's to say; a spawner that cannot say is left
-alone. The hub's own figure of activity is not used: its proxy counts pictures.
+They say here, too, that their person ends them. Part of the sweep. When a session ends is the
+spawner's to say; a spawner that cannot say is left alone. The hub's own figure of activity is not
+used: its proxy counts pictures.
 """
 
 import time
@@ -29,6 +30,8 @@ class ActivityPage(ActivityAPIHandler):
                 # The hub takes more forms of a time than this one, which all its sessions write.
                 with suppress(ValueError):
                     spawner.note_use(_moment(said["last_activity"]))
+                if said.get("over") is True:
+                    spawner.note_wish()
 
 
 async def end_idle_sessions(app: Any, audit: Any, log: Any) -> None:

@@ -156,12 +156,16 @@ class Hub:
         data: object = {} if method == "POST" else None
         return await self.call(url, token=self.settings.api_token, data=data, method=method)
 
-    async def report_use(self, last: datetime.datetime) -> None:
-        """Tell the hub when somebody or something last used this session."""
+    async def report_use(self, last: datetime.datetime, *, over: bool = False) -> None:
+        """Tell the hub when somebody or something last used this session.
+
+        *over* tells that its person ends it on its own page.
+        """
         if not self.settings.activity_url:
             return
         at = last.isoformat()
-        data = {"servers": {self.settings.server_name: {"last_activity": at}}, "last_activity": at}
+        used = {"last_activity": at, **({"over": True} if over else {})}
+        data = {"servers": {self.settings.server_name: used}, "last_activity": at}
         try:
             await self.call(self.settings.activity_url, token=self.settings.api_token, data=data)
         except HubUnreachableError as error:

@@ -5,7 +5,8 @@ Called by the notebook; pure, so that it is tested without a Jupyter server.
 
 import json
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from daas_desktop.picture.display import dies_with_us
@@ -21,10 +22,11 @@ class Tile:
     title: str
     icon: str
     command: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 def parse_tiles(text: str) -> tuple[Tile, ...]:
-    """Read DAAS_TILES, a JSON list of {name, title, icon, command}; empty text means none.
+    """Read DAAS_TILES, a JSON list of {name, title, icon, command, …}; empty text means none.
 
     Raises ValueError, KeyError or TypeError for anything else: the spawner wrote it.
     """
@@ -34,6 +36,7 @@ def parse_tiles(text: str) -> tuple[Tile, ...]:
             title=str(tile["title"]),
             icon=str(tile.get("icon", "")),
             command=tuple(str(part) for part in tile["command"]),
+            environment={str(k): str(v) for k, v in tile.get("environment", {}).items()},
         )
         for tile in (json.loads(text) if text else ())
     )
@@ -43,9 +46,9 @@ def proxy_entry(tile: Tile) -> dict[str, Any]:
     """Give what jupyter-server-proxy needs to start and show a tile's desktop."""
     desktop = [sys.executable, "-m", "daas_desktop", "tile", "--title", tile.title]
     desktop += ["--icon", tile.icon] if tile.icon else []
-    # The proxy puts every argument through str.format().
-    fixed = [part.replace("{", "{{").replace("}", "}}") for part in (*desktop, "--socket")]
-    program = [part.replace("{", "{{").replace("}", "}}") for part in tile.command]
+    # The proxy puts every argument and variable through str.format().
+    fixed = [_verbatim(part) for part in (*desktop, "--socket")]
+    program = [_verbatim(part) for part in tile.command]
     # No category of our own: JupyterLab shows a picture only on the tiles of "Notebook".
     entry: dict[str, Any] = {"title": tile.title, "enabled": True}
     if tile.icon:
@@ -53,8 +56,13 @@ def proxy_entry(tile: Tile) -> dict[str, Any]:
     return {
         "command": dies_with_us([*fixed, "{unix_socket}", "--", *program]),
         "unix_socket": True,
+        "environment": {name: _verbatim(text) for name, text in tile.environment.items()},
         "timeout": TILE_READY_WITHIN_S,
         "launcher_entry": entry,
         # The desktop itself reports keyboard and mouse; pictures are not activity.
         "update_last_activity": False,
     }
+
+
+def _verbatim(text: str) -> str:
+    return text.replace("{", "{{").replace("}", "}}")

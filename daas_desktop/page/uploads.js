@@ -1,6 +1,6 @@
 // Files on their way up: one after the other, each in pieces, with a bar and "Cancel".
 
-import { size } from "./files.js";
+import { $, xsrf } from "./page.js";
 
 // Proxies on the way often take no more than some megabytes at once.
 const PIECE_BYTES = 8 * 1024 * 1024;
@@ -8,9 +8,15 @@ const TRIES = 6;
 const FIRST_WAIT_MS = 500;
 const AWAY = [0, 502, 503, 504];
 
-const xsrf = document.querySelector("meta[name=xsrf]").content;
 const headers = { "X-XSRFToken": xsrf };
-const list = document.getElementById("files-uploads");
+const list = $("files-uploads");
+
+const SIZES = ["bytes", "kB", "MB", "GB", "TB"];
+export function size(bytes) {
+  const power = Math.min(SIZES.length - 1, bytes < 1000 ? 0 : Math.floor(Math.log10(bytes) / 3));
+  const number = bytes / 1000 ** power;
+  return `${power && number < 100 ? number.toFixed(1) : Math.round(number)} ${SIZES[power]}`;
+}
 
 class Refused extends Error {}
 

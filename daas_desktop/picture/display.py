@@ -1,7 +1,7 @@
 """The X server with its window manager: started before anything else, ended with us.
 
 Called by `__main__` before tornado is imported, so that the X server comes up meanwhile; only
-small modules of the standard library are imported here.
+small modules of the standard library are imported here, and one of ours.
 """
 
 import os
@@ -12,7 +12,11 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from daas_desktop.picture.clipboard import clipboard_switch, x_parameters
+
 GEOMETRY = "1920x1080"
+# What vncconfig may change while it runs: more, and any program could turn the clipboard on again.
+MAY_CHANGE = "desktop,FrameRate"
 READY_WITHIN_S = 15
 END_WITHIN_S = 2
 # The application needs no key to the hub; what it does not have it cannot leak.
@@ -57,6 +61,8 @@ class Display:
             *("-rfbunixpath", self.rfb_path, "-rfbunixmode", "0600", "-rfbport", "-1"),
             *("-SecurityTypes", "None", "-nolisten", "tcp", "-noreset"),
             *("-AlwaysShared", "-AcceptSetDesktopSize", "-geometry", GEOMETRY, "-depth", "24"),
+            *("-AllowOverride", MAY_CHANGE),
+            *x_parameters(clipboard_switch(self._base)),
         ]
         with self._log.open("wb") as log:
             return subprocess.Popen(

@@ -72,8 +72,20 @@ async def test_what_nobody_uses_ends_after_a_warning_and_what_computes_goes_on(
         assert "Busy ends at" not in told
         assert await sessions(pi) == {"busy"}
         assert "Nobody used it for" in (await pi.get("/services/portal/")).text
+        await end_on_its_own_page(pi, "busy")
     events = map(json.loads, (hub.folder / "state" / "audit.jsonl").read_text().splitlines())
     assert [event["detail"] for event in events if event["by"] == "sweep"] == ["still: idle"]
+
+
+async def end_on_its_own_page(pi: Visitor, session: str) -> None:
+    """S8: who ends a session there is not told that it ended by itself."""
+    page = (await pi.get(f"/user/pi/{session}/")).text
+    token = page.partition('name="xsrf" content="')[2].partition('"')[0]
+    wish = f"/user/pi/{session}/end?how=force"
+    assert (await pi.post(wish, {}, headers={"X-XSRFToken": token})).status == 200
+    async with asyncio.timeout(15):
+        while "You ended it on its own page." not in (await pi.get("/services/portal/")).text:
+            await asyncio.sleep(0.2)
 
 
 def settings(hub: AccountHub) -> str:

@@ -20,12 +20,14 @@ from typing import Any
 import pytest
 
 from tests.desktop.chromium import running_chromium
+from tests.desktop.line import Line
 from tests.desktop.plain_hub import PROXY, PlainHub, api, plain_hub
 
 ROOT = Path(__file__).parents[2]
 SESSION_PYTHON = ROOT / ".session-env" / "bin" / "python"
 
-# Ends with the status that the file `end` names; shows a window of the size it is given.
+# Ends with the status that the file `end` names, copies what the file `copy` holds; shows a window
+# of the size it is given.
 WINDOW = """
     import os, sys
     from PyQt5 import QtCore, QtWidgets
@@ -34,11 +36,18 @@ WINDOW = """
                                else QtCore.Qt.Window)
     window.resize(400, 300)
     window.keyPressEvent = lambda event: print("key", event.text(), flush=True)
+    window.mousePressEvent = lambda event: print("pointer", event.x(), event.y(), flush=True)
     window.show()
     clipboard = app.clipboard()
-    clipboard.dataChanged.connect(lambda: print("clipboard", clipboard.text(), flush=True))
+    def copied():
+        text = clipboard.text()
+        print("clipboard", text[:80], len(text), sum(map(ord, text[::997])), flush=True)
+    clipboard.dataChanged.connect(copied)
     print("window shown", flush=True)
     def look():
+        if os.path.exists("copy"):
+            clipboard.setText(open("copy").read())
+            os.unlink("copy")
         if os.path.exists("end"):
             status = int(open("end").read() or 0)
             os.unlink("end")
@@ -157,6 +166,9 @@ class Viewer:
         elif size == 127:
             (size,) = struct.unpack(">Q", self._file.read(8))
         data = self._file.read(size)
+        if head[0] & 0xF == 9:
+            # As browsers do by themselves: the server measures the way by it.
+            self.socket.sendall(bytes([0x8A, 0x80 | size]) + b"\0\0\0\0" + data)
         return data if head[0] & 0xF == 2 else b""
 
     def handshake(self) -> tuple[int, int]:
@@ -263,14 +275,18 @@ def start(session_python: Path, directory: Path) -> Iterator[Callable[..., Deskt
     started: list[subprocess.Popen[bytes]] = []
 
     def begin(
-        *command: str, title: str = "Test program", within: tuple[str, ...] = (), **extra: str
+        *command: str,
+        title: str = "Test program",
+        within: tuple[str, ...] = (),
+        options: tuple[str, ...] = (),
+        **extra: str,
     ) -> Desktop:
         log = directory / "desktop.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [
                     *(*within, session_python, "-m", "daas_desktop", "tile"),
-                    *("--socket", directory / "s", "--title", title, "--", *command),
+                    *("--socket", directory / "s", "--title", title, *options, "--", *command),
                 ],
                 env={**session_environment(directory), **extra},
                 cwd=directory,
@@ -354,7 +370,7 @@ def chromium() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def hub(request: pytest.FixtureRequest, session_python: Path) -> Iterator[PlainHub]:
-    """A hub with three people; a module's SESSION is what its sessions find, COMMAND what they run."""
+    """A hub; a module's SESSION is what its sessions find, COMMAND what its desktops run."""
     if not PROXY.exists():
         pytest.skip("configurable-http-proxy is missing: run `make`")
     extra = getattr(request.module, "SESSION", {})
@@ -371,3 +387,30 @@ def desktop(hub: PlainHub) -> str:
     """The address of pi's desktop."""
     assert api(hub, "POST", "users/pi/servers/desk").status_code == 201, hub.log.read_text()
     return f"{hub.url}/user/pi/desk/"
+
+
+@pytest.fixture
+def line(desktop: Any) -> Iterator[Line]:
+    """A port that leads to a desktop which a module starts for each of its tests."""
+    carried = Line(desktop.path)
+    yield carried
+    carried.close()
+
+
+@pytest.fixture
+def page(chromium: Any, line: Line) -> Iterator[Any]:
+    """The page of that desktop, its program running."""
+    with chromium.new_context(viewport={"width": 1280, "height": 800}) as context:
+        opened = context.new_page()
+        opened.complaints = []
+        opened.on("console", lambda m: m.type == "error" and opened.complaints.append(m.text))
+        opened.on("pageerror", lambda error: opened.complaints.append(str(error)))
+        opened.goto(line.url)
+        opened.wait_for_selector("body[data-phase=running] #screen canvas")
+        yield opened
+
+
+@pytest.fixture
+def holds(page: Any, wait_until: Callable[..., Any]) -> Callable[[str], None]:
+    """Wait for a JavaScript condition; Playwright's own way needs eval, which the page forbids."""
+    return lambda condition: wait_until(lambda: page.evaluate(condition), condition)

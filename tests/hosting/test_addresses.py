@@ -1,6 +1,7 @@
 """Every address behind nginx: under a path, on sub-domains or not, with and without a slash."""
 
 import http.client
+import json
 import re
 import socket
 from collections.abc import Iterator
@@ -10,9 +11,12 @@ from urllib.parse import parse_qs, urljoin, urlsplit
 import aiohttp
 import pytest
 
+from daas_demo.__main__ import run_folder
 from daas_model.hosting import ONE_ADDRESS
 from tests.hosting.guest import Guest
 from tests.hosting.place import DOMAIN, SESSIONS_DOMAIN, Place, running_place
+from tests.spawner.test_one_door import token_below
+from tests.visitor import hidden_fields
 
 PLACES = {
     "sub-domains": ("/", "subdomains", DOMAIN),
@@ -21,6 +25,7 @@ PLACES = {
 }
 
 HOME = "services/portal/"
+SESSION = "pymca-2026-0142"
 #: Below the public address: the status, and where one arrives if it is elsewhere.
 ADDRESSES: dict[str, tuple[int, str]] = {
     "services/portal": (200, HOME),
@@ -187,3 +192,28 @@ async def test_nobody_signs_in_below_a_persons_host_whatever_stands_in_front(pla
             assert refused.status == 400
             assert "not the address at which people sign in" in await refused.text()
             assert "hub-login" not in str(refused.cookies)
+
+
+async def test_a_guest_comes_from_her_hub_to_anothers_host(somewhere: Place) -> None:
+    """An invitation is an address of the hub's; what it leads to lives where its person's do."""
+    async with Guest(somewhere) as pi, Guest(somewhere) as guest:
+        await pi.arrive("pi")
+        await pi.open_session("pymca", "2026-0142")
+        try:
+            token = token_below(run_folder(somewhere.folder), SESSION)
+            asked = await pi.post(
+                f"{somewhere.url}hub/api/invitations",
+                {},
+                headers={"Authorization": f"token {token}"},
+            )
+            link = json.loads(asked.text)["url"]
+            assert link.startswith(f"{somewhere.url}hub/watch?code=")
+            await guest.arrive("coproposer")
+            page = await guest.get(link)
+            page = await guest.post(page.url, hidden_fields(page.text))
+            assert "oauth2/authorize" in page.url
+            page = await guest.post(page.url, hidden_fields(page.text))
+            assert page.url == f"{somewhere.sessions_of('pi')}{SESSION}/"
+            assert page.status == 200
+        finally:
+            await pi.stop(SESSION)

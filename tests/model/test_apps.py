@@ -1,8 +1,10 @@
 """Apps and machines are data: what a file may say, and what is refused (A3)."""
 
+from dataclasses import replace
+
 import pytest
 
-from daas_model.apps import App, Machine
+from daas_model.apps import App, Desktop, Machine
 from daas_model.parsing import Malformed
 
 GOOD = {"title": "PyMca", "summary": "Fits.", "kind": "desktop", "command": ["pymca"]}
@@ -28,6 +30,63 @@ def test_a_malformed_app_is_refused(data: object) -> None:
 def test_an_app_needs_only_what_it_is() -> None:
     app = App.parse("pymca", GOOD)
     assert (app.icon, app.own_resources) == ("icon.svg", False)
+
+
+WITHOUT = Desktop()
+DESKTOPS = {
+    "nothing said": ({}, WITHOUT),
+    "where it starts": ({"folder": "processed"}, replace(WITHOUT, folder="processed")),
+    "its variables": (
+        {"environment": {"QT_SCALE_FACTOR": "1"}},
+        replace(WITHOUT, environment={"QT_SCALE_FACTOR": "1"}),
+    ),
+    "a desktop of its own": ({"windows": "own"}, replace(WITHOUT, windows="own")),
+    "files": (
+        {"opens": [".H5", ".mca"], "file_arguments": ["--open={file}"]},
+        replace(WITHOUT, opens=(".h5", ".mca"), file_arguments=("--open={file}",)),
+    ),
+    "no tile": ({"tile": False}, replace(WITHOUT, tile=False)),
+}
+
+
+@pytest.mark.parametrize(("said", "desktop"), DESKTOPS.values(), ids=DESKTOPS.keys())
+def test_an_app_says_how_its_desktop_is(said: dict[str, object], desktop: Desktop) -> None:
+    assert App.parse("pymca", {**GOOD, "desktop": said}).desktop == desktop
+
+
+NO_DESKTOPS = {
+    "a misspelt entry": ({"widows": "one"}, "unknown entry widows"),
+    "a folder of its own": ({"folder": "/etc"}, "'folder' must be one of data, processed, home"),
+    "tiled windows": ({"windows": "tiled"}, "'windows' must be one of one, own"),
+    "the portal's variable": (
+        {"environment": {"DAAS_PORTAL_URL": "x"}},
+        "'environment' may not set DAAS_PORTAL_URL: it is the portal's own",
+    ),
+    "a number as a variable": (
+        {"environment": {"OMP_NUM_THREADS": 2}},
+        "'environment' must be a table of names and texts",
+    ),
+    "a type without its dot": (
+        {"opens": ["h5"]},
+        "'opens' must be endings of file names, such as .h5",
+    ),
+    "arguments without the file": (
+        {"file_arguments": ["--open"]},
+        "'file_arguments' must hold {file}",
+    ),
+}
+
+
+@pytest.mark.parametrize(("said", "sentence"), NO_DESKTOPS.values(), ids=NO_DESKTOPS.keys())
+def test_a_wrong_desktop_is_refused_in_a_sentence(said: dict[str, object], sentence: str) -> None:
+    with pytest.raises(Malformed) as refused:
+        App.parse("pymca", {**GOOD, "desktop": said})
+    assert str(refused.value) == sentence
+
+
+def test_only_programs_with_windows_have_a_desktop() -> None:
+    with pytest.raises(Malformed, match="kind desktop"):
+        App.parse("lab", {**GOOD, "kind": "web", "desktop": {}})
 
 
 @pytest.mark.parametrize("cpus", [0, -1, True, "2", None], ids=repr)

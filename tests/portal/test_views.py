@@ -74,6 +74,7 @@ def test_the_program_with_a_window_is_the_primary_button() -> None:
     assert [(button.app.name, button.primary, button.running) for button in shown] == [
         ("pymca", True, False),
         ("jupyterlab", False, True),
+        ("terminal", False, False),
     ]
 
 

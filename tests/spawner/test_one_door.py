@@ -182,7 +182,12 @@ async def test_attack_20_the_sessions_own_token_is_worth_little(demo: Demo) -> N
 
 def token_inside(name: str, demo: Demo) -> str:
     """Return the token that lies in the environment of a session of this demo."""
-    for supervisor in leftovers.processes_of(demo.run):
+    return token_below(demo.run, name)
+
+
+def token_below(run: Path, name: str) -> str:
+    """Return that token, where *run* is the hub's folder for sockets."""
+    for supervisor in leftovers.processes_of(run):
         for sandbox in Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split():
             variables = Path(f"/proc/{sandbox}/environ").read_bytes().decode().split("\0")
             if f"JUPYTERHUB_SERVER_NAME={name}" in variables:

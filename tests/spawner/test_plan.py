@@ -1,12 +1,13 @@
 """plan_session, the pure function: what a session gets, and nothing else (D3–D6, D8, A4)."""
 
 import json
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import pytest
 
 from daas_catalogue.facility import read_apps
-from daas_model.apps import Machine
+from daas_model.apps import App, Desktop, Machine
 from daas_model.errors import AccountProblem
 from daas_model.launch import LaunchRequest
 from daas_model.people import Account
@@ -81,6 +82,48 @@ def test_the_program_starts_in_the_folder_of_its_data(
     assert str(plan("pymca", *proposals).folder) == folder
 
 
+STARTS = {
+    "in processed": ("processed", ("p-1",), "/proposals/p-1/processed"),
+    "several have no one processed": ("processed", ("p-1", "p-2"), "/proposals"),
+    "without a proposal": ("processed", (), "/examples"),
+    "at home": ("home", ("p-1",), "/home/pi"),
+}
+
+
+@pytest.mark.parametrize(("said", "proposals", "folder"), STARTS.values(), ids=STARTS.keys())
+def test_an_app_may_say_where_it_starts(said: str, proposals: tuple[str, ...], folder: str) -> None:
+    made = plan_of(replace(APPS["pymca"], desktop=Desktop(folder=said)), *proposals)
+    assert str(made.folder) == folder
+
+
+def test_the_desktop_is_told_which_files_the_program_opens() -> None:
+    told = Desktop(opens=(".h5", ".mca"), file_arguments=("-f", "{file}"))
+    argv = plan_of(replace(APPS["pymca"], desktop=told)).argv
+    said = argv[: argv.index("--")]
+    assert said[-4:] == (
+        "--opens=.h5",
+        "--opens=.mca",
+        "--file-argument=-f",
+        "--file-argument={file}",
+    )
+    argv = plan_of(replace(APPS["pymca"], desktop=Desktop())).argv
+    assert not [word for word in argv if word.startswith(("--opens", "--file"))]
+
+
+def test_an_app_has_variables_of_its_own_and_none_of_the_portals() -> None:
+    desktop = Desktop(environment={"QT_SCALE_FACTOR": "2", "HOME": "/root"}, windows="own")
+    environment = plan_of(replace(APPS["pymca"], desktop=desktop), "p-1").environment
+    assert environment["QT_SCALE_FACTOR"] == "2"
+    assert environment["DAAS_OWN_WINDOW_MANAGER"] == "1"
+    assert environment["HOME"] == "/home/pi"
+    assert environment["JUPYTERHUB_API_TOKEN"] == "a-secret"
+
+
+def plan_of(app: App, *proposals: str) -> SessionPlan:
+    request = LaunchRequest(app.name, "small", proposals)
+    return plan_session(request, {app.name: app}, SMALL, storage(*proposals), PI, AROUND)
+
+
 def test_own_resources_have_no_proposal() -> None:
     assert not [mount for mount in plan().mounts if mount.target.is_relative_to("/proposals")]
 
@@ -138,6 +181,32 @@ def test_a_window_program_is_shown_by_the_desktop_and_a_web_app_serves_itself() 
     assert plan("pymca", "p-1").argv[:2] == ("daas-desktop", "serve")
     assert plan("pymca", "p-1").argv[-2:] == ("--", "pymca")
     assert plan("jupyterlab", "p-1").argv == ("daas-notebook",)
+
+
+PLACES = {
+    "one proposal": (("p-1",), [("p-1: processed", True), ("p-1: raw", False)]),
+    "two proposals": (
+        ("p-1", "p-2"),
+        [
+            ("p-1: processed", True),
+            ("p-2: processed", True),
+            ("p-1: raw", False),
+            ("p-2: raw", False),
+        ],
+    ),
+    "no proposal": ((), [("Home", True), ("Examples", False)]),
+}
+
+
+@pytest.mark.parametrize(("proposals", "places"), PLACES.values(), ids=PLACES.keys())
+def test_a_desktops_page_offers_the_folders_of_its_proposals(
+    proposals: tuple[str, ...], places: list[tuple[str, bool]]
+) -> None:
+    made = plan("pymca", *proposals)
+    said = json.loads(made.environment["DAAS_PLACES"])
+    assert [(place["title"], place["writable"]) for place in said] == places
+    mounted = {str(mount.target): not mount.read_only for mount in made.mounts}
+    assert all(mounted[place["path"]] == place["writable"] for place in said)
 
 
 def test_the_desktop_apps_are_tiles_in_the_launcher() -> None:

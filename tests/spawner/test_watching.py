@@ -94,7 +94,7 @@ async def test_a_guest_who_is_invited_comes_in_and_is_sent_out(demo: Demo, token
         link = await invited(guest, token)
         page = await guest.sign_in("coproposer", link)
         assert "pi invites you to look at PyMca" in page.text
-        assert f"proposal {PROPOSAL}" in page.text
+        assert f"<strong>{PROPOSAL}</strong>" in page.text
         assert watching(demo) == []
         answer = await pressed(guest, link)
         assert urlsplit(answer.url).path == PLACE, answer
