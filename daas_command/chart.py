@@ -8,6 +8,7 @@ import json
 import os
 import traceback
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 
@@ -60,17 +61,26 @@ def require_apps(c: Any, left_out: list[str]) -> None:
 
 def run_snippet(snippet: Path, names: dict[str, Any]) -> None:
     """Run the Python in *snippet* with *names*. Raises ValueError that says what and where."""
+    code = compiled(snippet, snippet.read_text("utf-8"))
     try:
         # Not by load_subconfig: a snippet sees what is set already, and can add to it.
-        exec(compile(snippet.read_text("utf-8"), snippet, "exec"), names)  # noqa: S102  theirs
-    except Exception as error:  # it is a program, of the administrators' own
-        if isinstance(error, SyntaxError):
-            line, why = error.lineno, error.msg
-        else:
-            frames = traceback.extract_tb(error.__traceback__)
-            lines = [frame.lineno for frame in frames if frame.filename == str(snippet)]
-            line, why = lines[-1] if lines else None, str(error)
-        raise ValueError(
-            f"hub.extraConfig.{snippet.stem} in the chart's values cannot be used: "
-            f"{type(error).__name__} in line {line or '?'}: {why.rstrip('.')}."
-        ) from None
+        exec(code, names)  # noqa: S102  the administrators' own
+    except Exception as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [frame.lineno for frame in frames if frame.filename == str(snippet)]
+        raise _unusable(snippet, error, lines[-1] if lines else None, str(error)) from None
+
+
+def compiled(snippet: Path, text: str) -> CodeType:
+    """Return the Python *text* of *snippet*, not run. Raises ValueError that says what is wrong."""
+    try:
+        return compile(text, snippet, "exec")
+    except SyntaxError as error:
+        raise _unusable(snippet, error, error.lineno, error.msg) from None
+
+
+def _unusable(snippet: Path, error: Exception, line: int | None, why: str) -> ValueError:
+    return ValueError(
+        f"hub.extraConfig.{snippet.stem} in the chart's values cannot be used: "
+        f"{type(error).__name__} in line {line or '?'}: {why.rstrip('.')}."
+    )

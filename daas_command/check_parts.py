@@ -15,6 +15,7 @@ from traitlets import TraitError
 from traitlets.config import Config
 
 from daas_catalogue.facility import Facility
+from daas_command import check_values
 from daas_command.checks.app_images import app_image_findings, recipe_findings
 from daas_command.checks.apps import app_folders, folder_findings, read_app
 from daas_command.checks.containers import container_findings
@@ -54,6 +55,7 @@ def add_to(parser: argparse.ArgumentParser) -> None:
     apps.add_argument("--image", default="", help="the image of the one app in FOLDER")
     apps.add_argument("--recipe", action="store_true", help="also run each recipe in its image")
     apps.set_defaults(run=check_apps)
+    check_values.add_to(parts)
     for part in (engine, apps):
         part.add_argument(
             "--quiet",
