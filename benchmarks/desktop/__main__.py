@@ -11,16 +11,19 @@ import time
 
 from benchmarks.desktop import chain, peers, picture, shown, slow, stalled, starts
 from benchmarks.desktop.figures import Figures
+from benchmarks.desktop.processes import go_ahead
 from tests.conftest import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "explanation" / "speed-of-desktops.md"
-PARTS = ("latency", "throughput", "line", "stalled", "memory", "browser", "starts")
+PARTS = ("latency", "throughput", "stalled", "memory", "browser", "browser-line", "line", "starts")
 
 
 def main() -> int:
     """Measure, print, and say whether all bounds are kept."""
     options = _parser().parse_args()
     figures = Figures()
+    if options.ahead:
+        go_ahead()
     if "starts" in options.only:
         starts.clicks(figures, options.rounds)
     if set(options.only) - {"starts"}:
@@ -54,6 +57,8 @@ def pictures(figures: Figures, here: chain.Chain, options: argparse.Namespace, c
         stalled.stalled(figures, here, options.stalled_seconds)
     if "browser" in only:
         shown.side_by_side(figures, here, options.peers, rounds, seconds)
+    if "browser-line" in only:
+        shown.through_a_line(figures, here, 3 * seconds)
     if "line" in only:
         slow.through_a_line(figures, here, options.line_seconds, options.line_seconds / 10)
 
@@ -64,12 +69,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=int, default=5, help="slices of each way")
     parser.add_argument("--seconds", type=float, default=5, help="length of a slice")
     parser.add_argument(
-        "--clocks", type=int, nargs="+", default=[None], help="frame clocks of the X server, in Hz"
+        "--clocks", type=int, nargs="+", default=[60], help="frame clocks of the X server, in Hz"
     )
     parser.add_argument("--fps", type=float, default=0, help="the painter's limit; 0: none")
     parser.add_argument("--line-seconds", type=float, default=300, help="how long to look for lag")
     parser.add_argument("--stalled-seconds", type=float, default=60)
     parser.add_argument("--peers", nargs="*", choices=tuple(peers.PEERS), default=list(peers.PEERS))
+    parser.add_argument("--ahead", action="store_true", help="go before the machine's other work")
     parser.add_argument("--write", action="store_true", help="put the table into the docs")
     return parser
 

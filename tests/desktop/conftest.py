@@ -36,6 +36,7 @@ WINDOW = """
                                else QtCore.Qt.Window)
     window.resize(400, 300)
     window.keyPressEvent = lambda event: print("key", event.text(), flush=True)
+    window.mousePressEvent = lambda event: print("pointer", event.x(), event.y(), flush=True)
     window.show()
     clipboard = app.clipboard()
     def copied():
@@ -165,6 +166,9 @@ class Viewer:
         elif size == 127:
             (size,) = struct.unpack(">Q", self._file.read(8))
         data = self._file.read(size)
+        if head[0] & 0xF == 9:
+            # As browsers do by themselves: the server measures the way by it.
+            self.socket.sendall(bytes([0x8A, 0x80 | size]) + b"\0\0\0\0" + data)
         return data if head[0] & 0xF == 2 else b""
 
     def handshake(self) -> tuple[int, int]:
