@@ -11,7 +11,7 @@ MAKEFLAGS += --no-print-directory
 # What a session needs from Debian, what Qt needs to draw, what PyMca's fisx is compiled with (it
 # has no wheel), and a browser for the tests.
 RUN_PACKAGES = python3-venv python3-dev g++ bubblewrap tigervnc-standalone-server matchbox-window-manager \
-	x11-utils xterm x11-xkb-utils xkb-data fonts-dejavu-core libgl1 libegl1 libglib2.0-0 \
+	x11-utils xterm x11-xkb-utils xkb-data fonts-dejavu-core libgl1 libgl1-mesa-dri libegl1 libglib2.0-0 \
 	libdbus-1-3 libfontconfig1 libxkbcommon-x11-0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 \
 	libxcb-randr0 libxcb-render-util0 libxcb-shape0 libxcb-xinerama0 libxcb-xkb1 libxrender1
 TEST_PACKAGES = chromium firefox-esr xdotool slapd ldap-utils libnss-wrapper libpam-wrapper nginx postgresql xmlsec1 \
@@ -22,6 +22,9 @@ TEST_PACKAGES = chromium firefox-esr xdotool slapd ldap-utils libnss-wrapper lib
 ENGINE_PACKAGES = docker.io docker-compose podman catatonit netavark docker-registry debootstrap \
 	containerd runc containernetworking-plugins nftables openssl gcc libc6-dev busybox-static
 
+# xpra, which the desktop is measured against, with what its HTML5 client needs.
+BENCH_PACKAGES = xpra xvfb python3-pil
+
 # Apps that are in images only keep out of the environment that the others share.
 IN_IMAGES_ONLY = $(dir $(shell grep -ls '^image_only: true' images/*/app.yaml))
 REQUIREMENTS = $(filter-out $(addsuffix requirements.txt,$(IN_IMAGES_ONLY)),$(wildcard images/*/requirements.txt))
@@ -30,7 +33,7 @@ IMAGES ?= $(filter-out crystfel hub proxy database,$(notdir $(patsubst %/Dockerf
 SOURCES = $(shell find daas_desktop -name '*.py' -o -path '*/page/*')
 PIP = tools/pip.sh
 
-.PHONY: demo test test-engines cluster bench attack-table images recipe lint packages test-packages engine-packages keycloak keycloak-begins clean
+.PHONY: demo test test-engines cluster bench bench-desktop attack-table images recipe lint packages test-packages engine-packages keycloak keycloak-begins clean
 
 demo: .node/ready .session-env/ready ## serve the demo at http://127.0.0.1:$(PORT)
 	@exec .venv/bin/python -m daas_demo --port $(PORT)
@@ -56,6 +59,11 @@ bench: .node/ready .session-env/ready engine-packages ## the figures of docs/exp
 	@.venv/bin/python -m benchmarks.sessions
 	.venv/bin/python -m benchmarks.containers
 	.venv/bin/python -m benchmarks.cluster
+
+# All of it takes 20 minutes; WHAT="--only latency throughput" measures parts.
+bench-desktop: .node/ready .session-env/ready .bench-env/ready test-packages ## the figures of docs/explanation/speed-of-desktops.md
+	@PACKAGES="$(BENCH_PACKAGES)" sh tools/packages.sh
+	.venv/bin/python -m benchmarks.desktop $(or $(WHAT),--write)
 
 attack-table: .node/ready .session-env/ready test-packages ## the attacks on a login, on ours and on OAuthenticator's own
 	@.venv/bin/python tools/attack_table.py
@@ -115,5 +123,12 @@ keycloak-begins: test-packages
 	sh $(PIP) .satosa -r tests/authenticator/saml/requirements.txt
 	touch $@
 
+# The desktop's peers, apart from everything of ours.
+.bench-env/ready: benchmarks/desktop/peers.txt | packages
+	@echo "Setting up the desktop's peers (20 seconds)…"
+	test -x .bench-env/bin/python || $(PYTHON) -m venv .bench-env
+	sh $(PIP) .bench-env -r benchmarks/desktop/peers.txt
+	touch $@
+
 clean: ## remove what make built; .demo with its homes and data stays
-	@rm -rf .venv .session-env .node .satosa daas_desktop/page/novnc.js
+	@rm -rf .venv .session-env .node .satosa .bench-env daas_desktop/page/novnc.js

@@ -80,6 +80,7 @@ def click_to_window(page: Page, demo: Demo) -> float:
     button = page.get_by_role("button", name=f"Open in PyMca, {PROPOSAL}")
     began = time.monotonic()
     button.click()
+    page.wait_for_selector("#screen canvas", state="attached")
     page.wait_for_selector("#cover", state="hidden")
     return time.monotonic() - began
 

@@ -5,13 +5,13 @@ not know: `daas check`, the Helm chart's values, and the page of settings.
 """
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from importlib.metadata import entry_points
 
 from jupyterhub.app import JupyterHub
 from kubespawner import KubeSpawner
-from traitlets import HasTraits, TraitError
+from traitlets import HasTraits, List, TraitError
 from traitlets.config import Configurable
 
 from daas_authenticator.accounts.claims import ClaimAccounts
@@ -60,12 +60,15 @@ def refusals(values: Mapping[str, Mapping[str, object]], classes: Classes) -> It
     """Yield a sentence for each setting in *values* that there is not, or that cannot be so."""
     for owner, settings in values.items():
         if owner not in classes:
-            yield f"There are no settings of {owner}.{_meant(owner, classes)}"
+            yield f"There are no settings of {owner}.{meant(owner, classes)}"
             continue
         traits = classes[owner].class_traits(config=True)
         for name, value in settings.items():
             if name not in traits:
-                yield f"There is no setting {owner}.{name}.{_meant(name, traits, f'{owner}.')}"
+                yield f"There is no setting {owner}.{name}.{meant(name, traits, f'{owner}.')}"
+            elif type(traits[name]) is List and isinstance(value, str):
+                # traitlets would make one item of it, of "/data, /more" too.
+                yield f"{owner}.{name} must be a list, such as [{value}]."
             else:
                 # On its own: the class would look at all its settings, and at what they name.
                 probe = type(owner, (HasTraits,), {name: copy.copy(traits[name])})
@@ -75,6 +78,7 @@ def refusals(values: Mapping[str, Mapping[str, object]], classes: Classes) -> It
                     yield f"{owner}.{name} cannot be so: {str(error).rstrip('.')}."
 
 
-def _meant(name: str, known: Mapping[str, object], before: str = "") -> str:
+def meant(name: str, known: Iterable[str], before: str = "") -> str:
+    """Return the question that helps whoever misspelt *name*; empty when nothing is near."""
     near = get_close_matches(name, known, 1)
     return f" Did you mean {before}{near[0]}?" if near else ""

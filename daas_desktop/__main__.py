@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from daas_desktop.picture.display import DesktopError, Display
+from daas_desktop.program.graphics import graphical
+from daas_desktop.program.opening import FILE, Opens
 from daas_desktop.program.process import Program
 
 INHERITED_FD = 3
@@ -26,6 +28,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.how == "serve" and os.environ.get("LISTEN_FDS") != "1":
         print("daas-desktop serve takes its socket from the spawner.", file=sys.stderr)  # noqa: T201
         return 2
+    if options.how == "tile" and not os.path.isabs(options.socket):
+        # It has no sign-in of its own: JupyterLab's door must be the only way to it.
+        print("daas-desktop tile listens on a unix socket only: give a path.", file=sys.stderr)  # noqa: T201
+        return 2
     try:
         display = Display(os.environ)
         # Importing takes longer than the X server needs; neither waits for the other.
@@ -36,7 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except DesktopError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 1
-    program = Program(options.title, options.command, display.environment)
+    command = graphical(options.command, display.environment)
+    opens = Opens(tuple(options.opens), tuple(options.file_argument) or (FILE,))
+    program = Program(options.title, command, display.environment, opens)
     program.start()
     importing.join()
     from daas_desktop import server  # noqa: PLC0415
@@ -96,6 +104,8 @@ def _parser() -> argparse.ArgumentParser:
         way = ways.add_parser(name, help=about)
         way.add_argument("--title", required=True, help="the app's name, e.g. PyMca")
         way.add_argument("--icon", default="", help="the app's icon, an SVG or PNG file")
+        way.add_argument("--opens", action="append", default=[], help="an ending, e.g. .h5")
+        way.add_argument("--file-argument", action="append", default=[], help="e.g. {file}")
         if name == "tile":
             way.add_argument("--socket", required=True, help="where to listen")
         way.add_argument("command", nargs="+", help="the program, after --")

@@ -19,6 +19,7 @@ from daas_desktop.door.hub_login import LoginError
 from daas_desktop.files.handlers import (
     DownloadHandler,
     FolderHandler,
+    OpenHandler,
     PieceHandler,
     UploadHandler,
 )
@@ -128,13 +129,14 @@ class StateHandler(Handler):
     async def _tell(self, others: Told) -> None:
         told: tuple[str, ...] = ()
         while True:
+            change = self.session.changes.upcoming()
             now = tuple(self._events(others))
             self.write("".join(event for event in now if event not in told) or ":\n\n")
             told = now
             await self.flush()
             wait_s = MEASURED_EVERY_S if others.connected else HEARTBEAT_S
             try:
-                await asyncio.wait_for(self.session.changes.next(), wait_s)
+                await asyncio.wait_for(change.wait(), wait_s)
             except TimeoutError:
                 continue
 
@@ -243,6 +245,7 @@ def application(session: Session, prefix: str) -> Application:
             (prefix + "invitations", InvitationsHandler),
             (prefix + "files", FolderHandler),
             (prefix + "files/download", DownloadHandler),
+            (prefix + "files/open", OpenHandler),
             (prefix + "files/upload", UploadHandler),
             (prefix + r"files/upload/([\w-]+)", PieceHandler),
             (prefix + "icon", IconHandler),

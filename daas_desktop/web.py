@@ -37,9 +37,9 @@ class Changes:
         self._event.set()
         self._event = asyncio.Event()
 
-    async def next(self) -> None:
-        """Return at the next change."""
-        await self._event.wait()
+    def upcoming(self) -> asyncio.Event:
+        """Give what the next change sets. Taken before looking, no change is missed."""
+        return self._event
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,9 @@ from urllib.parse import quote
 from daas_model.hosting import Hosting
 from daas_model.meeting import Meeting
 
+#: The hub reads a body before it asks who sends it; the largest that anybody needs is far smaller.
+MOST_BODY_BYTES = 2**20
+
 
 def configure(
     c: Any, hosting: Hosting, meeting: Meeting, *, run_folder: Path, state_folder: Path
@@ -24,6 +27,7 @@ def configure(
     from daas_spawner import states, watching  # noqa: PLC0415  only the hub needs the hub's code
     from daas_spawner.one_door import roles  # noqa: PLC0415
 
+    _bound_bodies()
     c.JupyterHub.spawner_class = "daas"
     c.JupyterHub.allow_named_servers = True
     # What runs must outlive a hub that is restarted; whoever ends the service ends them.
@@ -42,6 +46,17 @@ def configure(
         c.ConfigurableHTTPProxy.api_url = meeting.proxy_api
     else:
         _meet_at_sockets(c, run_folder)
+
+
+def _bound_bodies() -> None:
+    """Let no body fill the memory of this process, the hub's or the portal's.
+
+    The hub has no setting for it, and would take 100 MB from anybody, several at a time; tornado
+    has one for all servers of a process.
+    """
+    from tornado.httpserver import HTTPServer  # noqa: PLC0415  as above
+
+    HTTPServer.configure(None, max_body_size=MOST_BODY_BYTES)
 
 
 def _meet_at_sockets(c: Any, run_folder: Path) -> None:

@@ -188,14 +188,19 @@ def _folder(app: App, data: PurePosixPath, home: PurePosixPath) -> PurePosixPath
 def _for_desktop(app: App) -> dict[str, str]:
     """Return what an app's file says to its desktop; what the plan itself sets, wins."""
     own = {"DAAS_OWN_WINDOW_MANAGER": "1"} if app.desktop.windows == "own" else {}
-    return {**app.desktop.environment, **own}
+    gpu = {"DAAS_GPU": "1"} if app.gpu else {}
+    return {**app.desktop.environment, **own, **gpu}
 
 
 def _argv(app: App) -> tuple[str, ...]:
     if app.kind == "web":
         return app.command
     icon = str(APPS / app.name / app.icon)
-    return ("daas-desktop", "serve", "--title", app.title, "--icon", icon, "--", *app.command)
+    # With "=": an argument for a file may begin with a dash.
+    opens = [f"--opens={ending}" for ending in app.desktop.opens]
+    opens += [f"--file-argument={one}" for one in app.desktop.file_arguments if opens]
+    command = ("--", *app.command)
+    return ("daas-desktop", "serve", "--title", app.title, "--icon", icon, *opens, *command)
 
 
 def _environment(

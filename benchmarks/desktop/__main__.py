@@ -5,36 +5,62 @@ a change to the bridge is seen within a minute with `--only latency throughput -
 """
 
 import argparse
+import os
 import sys
+import time
 
-from benchmarks.desktop import chain, peers, picture, shown, slow, stalled
+from benchmarks.desktop import chain, peers, picture, shown, slow, stalled, starts
 from benchmarks.desktop.figures import Figures
+from benchmarks.desktop.processes import go_ahead
+from tests.conftest import REPOSITORY
 
-PARTS = ("latency", "throughput", "line", "stalled", "memory", "browser")
+PAGE = REPOSITORY / "docs" / "explanation" / "speed-of-desktops.md"
+PARTS = ("latency", "throughput", "stalled", "memory", "browser", "browser-line", "line", "starts")
 
 
 def main() -> int:
     """Measure, print, and say whether all bounds are kept."""
     options = _parser().parse_args()
     figures = Figures()
-    for clock in options.clocks:
-        with chain.running(clock, options.fps) as here:
-            name = f"{clock or 60} Hz"
-            if "latency" in options.only:
-                picture.latency(figures, here, options.rounds, name)
-            if "throughput" in options.only:
-                picture.throughput(figures, here, options.rounds, options.seconds, name)
-            if "memory" in options.only:
-                stalled.memory(figures, here)
-            if "stalled" in options.only:
-                stalled.stalled(figures, here, options.stalled_seconds)
-            if "line" in options.only:
-                slow.through_a_line(figures, here, options.line_seconds, options.line_seconds / 10)
-            if "browser" in options.only:
-                shown.side_by_side(figures, here, options.peers, options.rounds, options.seconds)
+    if options.ahead:
+        go_ahead()
+    if "starts" in options.only:
+        starts.clicks(figures, options.rounds)
+    if set(options.only) - {"starts"}:
+        for clock in options.clocks:
+            with chain.running(clock, options.fps) as here:
+                pictures(figures, here, options, f"{clock or 60} Hz")
+    if options.write:
+        figures.write(PAGE, machine())
     for line in figures.missed:
         print(f"missed: {line.what.strip()}: {line.measured} ({line.bound})")
     return 1 if figures.missed else 0
+
+
+def machine() -> str:
+    """Say when and on what this was measured."""
+    day = time.strftime("%-d %B %Y", time.gmtime())
+    cores, (load, _, _) = os.cpu_count(), os.getloadavg()
+    return f"Taken on {day} on a machine with {cores} processor cores; load at the end {load:.1f}."
+
+
+def pictures(figures: Figures, here: chain.Chain, options: argparse.Namespace, clock: str) -> None:
+    """Measure the parts that need a session with the painter."""
+    rounds, seconds, only = options.rounds, options.seconds, options.only
+    if "latency" in only:
+        picture.latency(figures, here, rounds, clock)
+    if "throughput" in only:
+        picture.throughput(figures, here, rounds, seconds, clock)
+    if "memory" in only:
+        stalled.memory(figures, here)
+    if "stalled" in only:
+        stalled.stalled(figures, here, options.stalled_seconds)
+    if "browser" in only:
+        shown.side_by_side(figures, here, options.peers, rounds, seconds)
+    if "browser-line" in only:
+        shown.through_a_line(figures, here, 3 * seconds)
+    if "line" in only:
+        slow.through_a_line(figures, here, options.line_seconds, options.line_seconds / 10)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -43,12 +69,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=int, default=5, help="slices of each way")
     parser.add_argument("--seconds", type=float, default=5, help="length of a slice")
     parser.add_argument(
-        "--clocks", type=int, nargs="+", default=[None], help="frame clocks of the X server, in Hz"
+        "--clocks", type=int, nargs="+", default=[60], help="frame clocks of the X server, in Hz"
     )
     parser.add_argument("--fps", type=float, default=0, help="the painter's limit; 0: none")
     parser.add_argument("--line-seconds", type=float, default=300, help="how long to look for lag")
     parser.add_argument("--stalled-seconds", type=float, default=60)
     parser.add_argument("--peers", nargs="*", choices=tuple(peers.PEERS), default=list(peers.PEERS))
+    parser.add_argument("--ahead", action="store_true", help="go before the machine's other work")
+    parser.add_argument("--write", action="store_true", help="put the table into the docs")
     return parser
 
 

@@ -5,7 +5,6 @@ what to paint: nothing, a scrolling plot, a detector's noisy rings, or stand sti
 changes a square at once. An argument limits the frames per second.
 """
 
-import ctypes
 import sys
 import time
 from pathlib import Path
@@ -109,5 +108,4 @@ class Painter:
 
 
 if __name__ == "__main__":
-    ctypes.CDLL(None).prctl(1, 15)  # ends with the session
     Painter(float(sys.argv[1]) if len(sys.argv) > 1 else 0.0).run()

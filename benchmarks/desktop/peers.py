@@ -16,6 +16,8 @@ from pathlib import Path
 
 from benchmarks.desktop import chain
 from benchmarks.desktop.browser import Page1080
+from benchmarks.desktop.processes import follow
+from benchmarks.sessions import below
 from tests.conftest import REPOSITORY
 from tests.desktop.plain_hub import end_all_of, free_ports
 
@@ -49,6 +51,7 @@ def _served(
             if process.poll() is not None or time.monotonic() > began + 40:
                 raise RuntimeError(log.read_text("utf-8", "replace")[-2000:])
             time.sleep(0.1)
+        follow(below(os.getpid(), leave_out=lambda _: False))
         yield
     finally:
         process.terminate()
@@ -103,7 +106,9 @@ def xpra(_: chain.Chain) -> Iterator[Page1080]:
         command += ["--daemon=no", "--mdns=no", "--pulseaudio=no", "--speaker=off", "--webcam=no"]
         command += ["--notifications=no", "--printing=no", "--resize-display=1920x1080"]
         command += ["--xvfb=Xvfb -screen 0 1920x1080x24+32 +extension COMPOSITE -nolisten tcp"]
-        with _served([*command, f"--start-child={PAINT}"], folder, url):
+        # Debian's own settings start an X session beside the program.
+        alone = {"XPRA_SYSTEM_CONF_DIRS": folder, "XPRA_DEFAULT_CONF_DIRS": folder}
+        with _served([*command, f"--start={PAINT}"], folder, url, alone):
             yield Page1080("xpra's HTML5 client", url, {})
 
 

@@ -17,7 +17,7 @@
     const key = number(strip, 0);
     const frame = number(strip, 128 * 4);
     if (frame !== probe.frame) probe.frames += 1;
-    if (key !== probe.key && probe.pressed) {
+    if (key !== probe.key && probe.key >= 0 && probe.pressed) {
       probe.keys.push(now - probe.pressed);
       probe.pressed = 0;
     }

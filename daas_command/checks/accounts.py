@@ -3,6 +3,8 @@
 Called by `check`. The look-up is `resolve_account`, as at a start; UID and GID are not printed.
 """
 
+import os
+import pwd
 import time
 
 from daas_authenticator.accounts.lookup import (
@@ -44,6 +46,9 @@ async def directory_findings(hub: DaasAuthenticator) -> Findings:
         return
     if source == "proposals":
         source = ProposalAccounts(hub.make_directory, hub.validate_username, parent=hub).directory
+    if source == "nss" and (alone := _of_a_pod(hub.min_uid)):
+        yield alone
+        return
     if source != "ldap":
         yield await _answers(hub, f"directory {source}", hub.make_directory(source), source)
         return
@@ -52,6 +57,18 @@ async def directory_findings(hub: DaasAuthenticator) -> Findings:
     for url in getattr(whole, "servers", ()):
         one: Directory = type(whole)(parent=hub, servers=[url])  # type: ignore[call-arg]
         yield await _answers(hub, url, one, "ldap")
+
+
+def _of_a_pod(min_uid: int) -> Finding | None:
+    """Say whether the hub's pod has users at all, where a source asks this machine for them."""
+    nobody = 65534
+    if "DAAS_VALUES" not in os.environ:
+        return None
+    if any(min_uid <= entry.pw_uid != nobody for entry in pwd.getpwall()):
+        return None
+    said = "nss asks the hub's own pod, which has no users of the facility"
+    mend = "Set account_source (with accounts of proposals, their directory) to ldap or files."
+    return wrong("account_source", said, mend)
 
 
 async def _answers(hub: DaasAuthenticator, what: str, directory: Directory, source: str) -> Finding:

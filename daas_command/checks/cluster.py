@@ -23,7 +23,8 @@ from daas_model.apps import Machine
 from daas_model.engines import Engine
 from daas_model.errors import DaasError, EngineProblem, ImageProblem
 from daas_spawner.containers.images import ContainerImages, Image
-from daas_spawner.kubernetes.cluster import CALL_SECONDS, Cluster
+from daas_spawner.kubernetes.api import CALL_SECONDS
+from daas_spawner.kubernetes.cluster import Cluster
 from daas_spawner.kubernetes.refusals import NOT_THERE, refusal_of
 from daas_spawner.kubernetes.volumes import place_of
 from daas_spawner.plan import MOST_PROCESSES, Limits

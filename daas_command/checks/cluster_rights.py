@@ -8,7 +8,8 @@ from typing import Any
 from kubernetes_asyncio import client
 
 from daas_command.checks.finding import Finding, ok, warning, wrong
-from daas_spawner.kubernetes.cluster import CALL_SECONDS, Cluster
+from daas_spawner.kubernetes.api import CALL_SECONDS
+from daas_spawner.kubernetes.cluster import Cluster
 
 HOW_TO = "docs/how-to/run-sessions-in-a-cluster.md"
 _ROLE = f"Give its account the role of {HOW_TO}; and make the namespace if it is not there."

@@ -31,7 +31,8 @@ from daas_command.checks.network import (
 )
 from daas_command.checks.pods import API_ADDRESS, NODE_ADDRESS, Pods
 from daas_model.errors import EngineProblem
-from daas_spawner.kubernetes.cluster import CALL_SECONDS, Cluster
+from daas_spawner.kubernetes.api import CALL_SECONDS
+from daas_spawner.kubernetes.cluster import Cluster
 
 #: A plug-in closes a pod's network a moment after the pod has begun; Kubernetes promises no time.
 CLOSED_SECONDS = 4

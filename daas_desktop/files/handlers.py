@@ -23,6 +23,9 @@ from daas_desktop.web import Handler
 BLOCK_BYTES = 1 << 20
 MOST_BYTES = 1 << 50
 MOST_UPLOADS = 20
+# JupyterLab's proxy takes an answer whole before it passes it on, and no more than 100 MiB.
+MOST_THROUGH_JUPYTERLAB_BYTES = 64 << 20
+_JUPYTERLABS_PROXY = "X-ProxyContextPath"
 
 
 class FilesHandler(Handler):
@@ -45,9 +48,11 @@ class FilesHandler(Handler):
         """Say whether the facility allows it."""
         return self.files.offered
 
-    def refuse(self, error: FilesError) -> None:
-        """Answer with the sentence."""
-        self.send_error(error.status, reason=str(error))
+    @property
+    def largest(self) -> int:
+        """How large a file may be on this visitor's way."""
+        behind = _JUPYTERLABS_PROXY in self.request.headers
+        return MOST_THROUGH_JUPYTERLAB_BYTES if behind else MOST_BYTES
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Answer what went wrong with a file as a sentence, too."""
@@ -79,14 +84,35 @@ class FolderHandler(FilesHandler):
                 "places": [{"title": p.title, "writable": p.writable} for p in self.files.places],
                 "upload": self.files.upload and place.writable,
                 "download": self.files.download,
+                "opens": self.session.program.opens.endings,
+                "largest": self.largest,
                 "entries": [asdict(entry) for entry in found],
                 "whole": whole,
             }
         )
 
 
+class OpenHandler(FilesHandler):
+    """A file for the session's own program."""
+
+    async def post(self) -> None:
+        """Let the program open it, in a window of its own if it runs."""
+        place, path = self._asked_for()
+        name = path[-1] if path else b""
+        program = self.session.program
+        if not program.opens.fits(os.fsdecode(name)):
+            raise FilesError(400, f"{program.title} does not open such files.")
+        file, _ = await asyncio.to_thread(open_file, place, path)
+        os.close(file)
+        whole = os.path.join(os.fsencode(place.path), *path)
+        program.open(os.fsdecode(whole))
+        self.session.somebody_is_at_work()
+
+
 class DownloadHandler(FilesHandler):
     """A file on its way to the browser, a block at a time."""
+
+    _missing = 0
 
     def allowed(self) -> bool:
         """Say whether the facility allows it."""
@@ -97,28 +123,38 @@ class DownloadHandler(FilesHandler):
         place, path = self._asked_for()
         file, size = await asyncio.to_thread(open_file, place, path)
         try:
+            if size > self.largest:
+                raise FilesError(413, "Take a file of this size from JupyterLab's own list.")
             self.set_header("Content-Type", "application/octet-stream")
             self.set_header("Content-Disposition", disposition(path[-1]))
             self.set_header("Content-Length", str(size))
             self.session.watch(self)
+            self._missing = size
             with contextlib.suppress(StreamClosedError):
-                await self._send(file, size)
+                await self._send(file)
         finally:
             os.close(file)
 
-    async def _send(self, file: int, size: int) -> None:
-        while size > 0:
-            block = await asyncio.to_thread(os.read, file, min(size, BLOCK_BYTES))
-            if not block or self._finished:
-                # It has become shorter, or she has signed out: half a file must not look whole.
-                if self.request.connection is not None:
-                    self.request.connection.finish()
-                return
-            size -= len(block)
+    async def _send(self, file: int) -> None:
+        while self._missing > 0:
+            block = await asyncio.to_thread(os.read, file, min(self._missing, BLOCK_BYTES))
+            if not block:
+                return  # it has become shorter
             self.write(block)
             # Returns when the operating system has taken it all.
             await self.flush()
+            self._missing -= len(block)
             self.session.somebody_is_at_work()
+
+    def finish(self, chunk: Any = None) -> "asyncio.Future[None]":
+        """End the answer; half a file must not look whole, whoever ends it."""
+        if self._missing > 0 and isinstance(self.request.connection, HTTP1Connection):
+            # Not finish() as well: it would take away what the sender waits for.
+            self.request.connection.stream.close()
+            done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            done.set_result(None)
+            return done
+        return super().finish(chunk)
 
 
 class UploadHandler(FilesHandler):
@@ -172,6 +208,8 @@ class PieceHandler(FilesHandler):
             self._upload = self.files.found(self._key)
             if self.request.method == "PUT":
                 at = int(self.get_query_argument("at", "0"))
+                # What she reads who signs out meanwhile: her connections are ended from outside.
+                self.set_status(403)
                 self.session.watch(self)
                 self._piece = await asyncio.to_thread(self._upload.begin_piece, at)
         except ValueError:
@@ -200,7 +238,11 @@ class PieceHandler(FilesHandler):
     async def put(self, _: str) -> None:
         """A piece has come whole; say how much of the file is there."""
         await self._write()
-        self.write({"size": await asyncio.to_thread(self._taken().end_piece, self._piece)})
+        if self._finished:
+            return
+        size = await asyncio.to_thread(self._taken().end_piece, self._piece)
+        self.set_status(200)
+        self.write({"size": size})
 
     async def post(self, _: str) -> None:
         """The last piece has come: give the file its name, and say which."""

@@ -19,7 +19,7 @@ import { showViewers } from "./together.js";
 
 const states = new EventSource(`state?tab=${tab}`);
 const tell = noticesIn($("notices"), focusPicture);
-const ELSEWHERE = "#bar:focus-within, #notices:focus-within, #role:focus-within, dialog[open]";
+const ELSEWHERE = "#bar:focus-within, #notices:focus-within, #ending:focus-within, #role:focus-within, dialog[open]";
 
 let over = false;
 let wasLost = false;

@@ -1,20 +1,14 @@
 // "End session": the program is asked to close first; force is the person's second word.
 
-const $ = (id) => document.getElementById(id);
-const title = document.body.dataset.title;
-const xsrf = document.querySelector("meta[name=xsrf]").content;
-
-const back = () => document.querySelector("#screen canvas")?.focus();
+import { focusPicture } from "./keys.js";
+import { $, post, title } from "./page.js";
 
 // `states` is the page's EventSource; `over` shows that the session has ended.
 export function endIn(states, over) {
   if (!$("end")) return;
   const tell = async (how) => {
     try {
-      const answer = await fetch(`end?how=${how}`, {
-        method: "POST",
-        headers: { "X-XSRFToken": xsrf },
-      });
+      const answer = await post(`end?how=${how}`);
       if (!answer.ok) say((await answer.text()).trim(), true);
     } catch {
       say("The session does not answer. Try again, or end it in the portal.", true);
@@ -31,11 +25,14 @@ export function endIn(states, over) {
   };
   states.addEventListener("closing", (event) => show(JSON.parse(event.data)));
   $("end-open").addEventListener("click", () => $("end").showModal());
-  $("end").addEventListener("close", back);
+  $("end").addEventListener("close", focusPicture);
   $("end-now").addEventListener("click", () => tell("ask"));
   $("end-ended").addEventListener("click", () => tell("ask"));
   $("ending-force").addEventListener("click", () => tell("force"));
   $("ending-keep").addEventListener("click", () => tell("keep"));
+  $("ending").addEventListener("keydown", (event) => {
+    if (event.key === "Escape") focusPicture();
+  });
 }
 
 function say(text, choices = false) {
@@ -47,5 +44,5 @@ function say(text, choices = false) {
 function hide() {
   const mine = $("ending").contains(document.activeElement);
   $("ending").hidden = true;
-  if (mine) back();
+  if (mine) focusPicture();
 }

@@ -1,9 +1,10 @@
 // The dialog "Files": what is in the session's folders, downloads, and the button for uploads.
 // What is on its way up is in `uploads.js`.
 
+import { focusPicture } from "./keys.js";
+import { $, post, title } from "./page.js";
 import { cancelAll, size, upload } from "./uploads.js";
 
-const $ = (id) => document.getElementById(id);
 const dialog = $("files");
 
 let place = 0;
@@ -43,7 +44,9 @@ async function look(told = "") {
     say(error instanceof TypeError ? "The session does not answer. Look again." : error.message);
     return;
   }
-  say(folder.whole ? told : "Only the first of many files are shown.");
+  const large = folder.download && folder.entries.some((entry) => entry.size > folder.largest);
+  if (!folder.whole) say("Only the first of many files are shown.");
+  else say(large ? `${told} Take large files from JupyterLab's own list.` : told);
   showWhere();
   $("files-list").replaceChildren(...folder.entries.sort(inOrder).map(row));
   $("files-empty").hidden = folder.entries.length > 0;
@@ -78,7 +81,7 @@ function row(entry) {
   if (entry.kind === "folder") {
     name.append(button(entry.name, () => go(here)));
     name.className = "folder";
-  } else if (entry.kind === "file" && folder.download) {
+  } else if (entry.kind === "file" && folder.download && entry.size <= folder.largest) {
     const link = element("a", entry.name);
     link.href = address("files/download", here);
     link.download = "";
@@ -86,10 +89,25 @@ function row(entry) {
   } else {
     name.textContent = entry.kind === "link" ? `${entry.name} (link)` : entry.name;
   }
+  if (entry.kind === "file" && opens(entry.name)) name.append(" ", openButton(entry.name, here));
   const bytes = element("td", entry.kind === "file" ? size(entry.size) : "");
   const time = element("td", new Date(entry.changed * 1000).toLocaleString());
   line.append(name, bytes, time);
   return line;
+}
+
+// ---- opening in the program ------------------------------------------------------------------
+
+const opens = (name) => folder.opens.some((ending) => name.toLowerCase().endsWith(ending));
+
+function openButton(name, steps) {
+  const made = button("Open", async () => {
+    const answer = await post(address("files/open", steps)).catch(() => null);
+    if (answer?.ok) dialog.close();
+    else say(answer ? (await answer.text()).trim() : "The session does not answer. Try again.");
+  });
+  made.setAttribute("aria-label", `Open ${name} in ${title}`);
+  return made;
 }
 
 // ---- uploads ---------------------------------------------------------------------------------
@@ -144,7 +162,7 @@ if (dialog) {
     place = Number(event.target.value);
     go([]);
   });
-  dialog.addEventListener("close", () => document.querySelector("#screen canvas")?.focus());
+  dialog.addEventListener("close", focusPicture);
   if ($("files-input")) {
     $("files-choose").addEventListener("click", () => $("files-input").click());
     $("files-input").addEventListener("change", (event) => {

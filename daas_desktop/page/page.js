@@ -7,7 +7,7 @@ export const { title, clipboard: clipboardSwitch } = document.body.dataset;
 // Somebody who was invited to look: what only the session's person may do is not offered.
 export const guest = "guest" in document.body.dataset;
 
-const xsrf = document.querySelector("meta[name=xsrf]").content;
+export const xsrf = document.querySelector("meta[name=xsrf]").content;
 
 // This page's own word for itself: the server knows by it which picture is this page's.
 export const tab = Array.from(crypto.getRandomValues(new Uint32Array(3)), (n) => n.toString(36)).join("");

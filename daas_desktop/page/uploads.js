@@ -1,14 +1,15 @@
 // Files on their way up: one after the other, each in pieces, with a bar and "Cancel".
 
+import { $, xsrf } from "./page.js";
+
 // Proxies on the way often take no more than some megabytes at once.
 const PIECE_BYTES = 8 * 1024 * 1024;
 const TRIES = 6;
 const FIRST_WAIT_MS = 500;
 const AWAY = [0, 502, 503, 504];
 
-const xsrf = document.querySelector("meta[name=xsrf]").content;
 const headers = { "X-XSRFToken": xsrf };
-const list = document.getElementById("files-uploads");
+const list = $("files-uploads");
 
 const SIZES = ["bytes", "kB", "MB", "GB", "TB"];
 export function size(bytes) {

@@ -14,9 +14,10 @@ from daas_desktop.program.windows import open_windows, run_tool
 
 LOOK_EVERY_S = 0.25
 LOOK_AT_A_QUESTION_EVERY_S = 1.0
+# Without a new window, which is one at once.
 QUESTION_AFTER_S = 2.5
 # A program without windows has nothing to ask any more.
-WINDOWLESS_S = 5.0
+WINDOWLESS_S = 3.0
 # Between two questions, and while a file is written, no question is seen.
 KEPT_AFTER_S = 5.0
 
@@ -72,7 +73,7 @@ class Closing:
     async def _asked_windows(self) -> bool:
         """Ask the main windows, or dialogs where there is nothing else; say if any listens."""
         environment = self._program.environment
-        windows = await open_windows(environment)
+        windows = await self._windows()
         self._before = frozenset(windows)
         wanted = [w for w, kind in windows.items() if kind == "NORMAL"] or [
             w for w, kind in windows.items() if kind == "DIALOG"
@@ -80,6 +81,11 @@ class Closing:
         tool = (sys.executable, "-m", "daas_desktop.program.ask_windows")
         said = await run_tool(*tool, *wanted, environment=environment) if wanted else ""
         return said.strip() not in ("", "0")
+
+    async def _windows(self) -> dict[str, str]:
+        # A desktop's background and panel stay until the desktop is told to end.
+        found = await open_windows(self._program.environment)
+        return {window: kind for window, kind in found.items() if kind in ("NORMAL", "DIALOG")}
 
     async def _closes(self) -> bool:
         """Return True when the program has closed, False when the person has decided against it."""
@@ -89,7 +95,7 @@ class Closing:
         while self._runs():
             every = LOOK_AT_A_QUESTION_EVERY_S if self.phase == "question" else LOOK_EVERY_S
             await asyncio.sleep(every)
-            windows = frozenset(await open_windows(self._program.environment))
+            windows = frozenset(await self._windows())
             now = clock()
             if windows:
                 seen_window = now
@@ -99,7 +105,8 @@ class Closing:
                 return True
             if questioned and now - quiet > KEPT_AFTER_S:
                 return False
-            if self.phase == "asked" and windows and now - begin > QUESTION_AFTER_S:
+            waits = questioned or (windows and now - begin > QUESTION_AFTER_S)
+            if self.phase == "asked" and waits:
                 self._become("question")
         return True
 

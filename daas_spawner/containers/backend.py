@@ -24,6 +24,7 @@ from daas_spawner.containers.rendering import STOP_SECONDS, ContainerSettings, r
 from daas_spawner.plan import SessionPlan
 from daas_spawner.session.doorkeeper import ETC
 from daas_spawner.session.etc import people_files
+from daas_spawner.session.graphics import graphics_devices
 from daas_spawner.session.keeper import READY_SECONDS, Keeper, key_of
 from daas_spawner.session.last_lines import LAST_LINES, keep_lines
 from daas_spawner.session.last_word import MEMORY
@@ -75,6 +76,7 @@ class ContainerBackend:
             self._doorkeeper.folder / ETC,
             self._engine.engine.network,
             {**self._leftovers.label, SESSION: self._key},
+            graphics_devices() if plan.app.gpu else (),
         )
         self._leftovers.busy.add(self._key)
         try:

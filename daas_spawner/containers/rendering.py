@@ -12,6 +12,7 @@ from typing import Any
 from docker.types import LogConfig, Mount
 
 from daas_spawner.plan import PROPOSALS, SessionPlan
+from daas_spawner.session.graphics import Device, groups_of
 
 #: A session that has been told to end is given so long before it is killed.
 STOP_SECONDS = 4
@@ -33,11 +34,17 @@ class ContainerSettings:
 
 
 def render(
-    plan: SessionPlan, hostname: str, etc_folder: Path, network: str, labels: Mapping[str, str]
+    plan: SessionPlan,
+    hostname: str,
+    etc_folder: Path,
+    network: str,
+    labels: Mapping[str, str],
+    devices: tuple[Device, ...] = (),
 ) -> ContainerSettings:
     """Return the container of *plan*.
 
-    *etc_folder* holds the session's own passwd and group.
+    *etc_folder* holds the session's own passwd and group. *devices* are the graphics cards that
+    it may use.
     """
     account = plan.account
     mounts = [_bind(mount.source, mount.target, mount.read_only) for mount in plan.mounts]
@@ -64,7 +71,11 @@ def render(
             **_confined(plan, network),
             "mounts": mounts,
             "tmpfs": tmpfs,
-            "group_add": [str(gid) for gid in sorted(set(account.groups.values()))],
+            "group_add": [
+                str(gid) for gid in sorted({*account.groups.values(), *groups_of(devices)})
+            ],
+            # Without any, what the facility itself has set stays.
+            **({"devices": [f"{one.path}:{one.path}:rw" for one in devices]} if devices else {}),
         },
     )
 

@@ -63,15 +63,18 @@ class PodBackend:
     async def start(self, plan: SessionPlan) -> str:
         """Start the session; see `daas_spawner.backend.Backend`."""
         self._title = plan.app.title
-        name = f"{self._pod.pod_name}-{self._key}"
+        # Another hub's session of the same person and name has another.
+        name = f"{self._pod.pod_name}-{key_of(Path(self._cluster.hub), self._place.name)}"
         manifest = await self._manifest(plan, name)
         try:
             await self._life.begin(name, manifest)
             address = await self._running()
             await self._answers(address)
         except BaseException as error:
-            await self._keep_last_lines()
-            await self._life.end()
+            try:
+                await self._keep_last_lines()
+            finally:
+                await self._life.end()
             if isinstance(error, ApiException):
                 raise refusal_of(error) from None
             raise
@@ -164,6 +167,7 @@ class PodBackend:
         try:
             await self._keep_last_lines()
         finally:
+            self._life.leave()
             ended()
 
     def ending(self) -> str:
@@ -198,6 +202,8 @@ class PodBackend:
         name, uid = state.get("pod"), state.get("uid")
         if isinstance(name, str) and isinstance(uid, str) and name and uid:
             self._life.find(name, uid)
+            if self._life.over:  # nobody will watch it
+                self.watch(lambda: None)
 
 
 async def _first_answer(address: str, path: str) -> int:

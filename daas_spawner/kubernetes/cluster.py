@@ -1,4 +1,4 @@
-"""One cluster and namespace: its calls within a time, and the one watch of all its sessions.
+"""One cluster and namespace: the one watch of all its sessions.
 
 Two requests stay open, one for our pods and one for events of pods, however many sessions there
 are. While the cluster's API is away what was seen last counts: sessions run on without it.
@@ -11,62 +11,58 @@ import json
 import logging
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar, TypeVar
 
-import aiohttp
-from kubernetes_asyncio import client, config
 from kubernetes_asyncio.client import ApiException
-from yaml import YAMLError
 
 from daas_model.engines import Engine
 from daas_model.errors import EngineProblem
+from daas_spawner.kubernetes.api import AWAY, CALL_SECONDS, Api
 from daas_spawner.kubernetes.leftovers import left_over
-from daas_spawner.kubernetes.rendering import STOP_SECONDS
-from daas_spawner.kubernetes.seen import HUB, EventSeen, PodSeen, Raw
+from daas_spawner.kubernetes.seen import HUB, UNREADABLE, EventSeen, PodSeen, Raw
 
-CALL_SECONDS = 15.0
 #: The API ends a watch after this time; a connection on which nothing came for longer is dead.
 WATCH_SECONDS = 240
 TIDY_SECONDS = 10.0
 #: Between two tries while the API is away.
 AGAIN_SECONDS = (0.2, 5.0)
 GONE = 410
+#: The cluster puts it there for each pod with a login.
+OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 #: So many events are kept of a pod; the latest tell what it waits for.
 EVENTS_KEPT = 20
 
-_log = logging.getLogger("jupyterhub.daas.engine")
+_log = logging.getLogger("JupyterHub.daas.engine")
 
 #: A pod that changed, None when it is no longer there.
 Told = Callable[[PodSeen | None], None]
-#: What the API answers, or the way to it, when it gives no answer.
-AWAY = (aiohttp.ClientError, OSError, TimeoutError)
+Seen = TypeVar("Seen", PodSeen, EventSeen)
 
 
-class Cluster:
+class Cluster(Api):
     """One engine of kind `kubernetes`, shared by all sessions on it: see `of`."""
 
     _made: ClassVar[dict[tuple[str, Path], "Cluster"]] = {}
 
     def __init__(self, engine: Engine, run_folder: Path) -> None:
-        self.engine = engine
-        #: What tells this hub's pods from another's.
-        self.hub = hashlib.sha256(f"{run_folder}\0{engine.hub_url}".encode()).hexdigest()[:12]
+        super().__init__(engine)
+        #: What tells this hub's pods from another's: two in containers have the same folder.
+        words = (str(run_folder), engine.hub_url, *([] if engine.address else [_own_namespace()]))
+        self.hub = hashlib.sha256("\0".join(words).encode()).hexdigest()[:12]
         self._run_folder = run_folder
         #: Why nothing can be started there, in a sentence; empty while it answers.
         self.problem = ""
         #: Set once that is known.
         self.looked = asyncio.Event()
-        self.calls = 0
         #: Our pods by name, as they were seen last.
         self.pods: dict[str, PodSeen] = {}
-        #: Pods that could not be removed when their sessions were ended.
+        #: Pods that could not be removed when their sessions were ended, by their numbers.
         self.condemned: set[str] = set()
         self._began = time.time()
         self._events: dict[str, list[EventSeen]] = defaultdict(list)
         self._told: dict[str, list[Told]] = defaultdict(list)
-        self._client: client.ApiClient | None = None
         self._watch: asyncio.Task[None] | None = None
 
     @classmethod
@@ -84,50 +80,6 @@ class Cluster:
     def made(cls) -> list["Cluster"]:
         """Return all of this process."""
         return list(cls._made.values())
-
-    async def call(self, method: str, *args: Any, **kwargs: Any) -> Any:
-        """Return what *method* of the core API returns for our namespace.
-
-        Raises `ApiException` for what the cluster refuses, `EngineProblem` when it gives no answer.
-        """
-        self.calls += 1
-        kwargs.setdefault("_request_timeout", CALL_SECONDS)
-        kwargs["namespace"] = self.engine.namespace
-        return await self.ask(lambda api: getattr(client.CoreV1Api(api), method)(*args, **kwargs))
-
-    async def ask(self, question: Callable[[client.ApiClient], Awaitable[Any]]) -> Any:
-        """Return the answer to any *question* to the API. Raises as `call` does."""
-        try:
-            return await question(await self._api())
-        except (*AWAY, config.ConfigException) as error:
-            raise self._unreachable(error) from None
-
-    async def plain(self, thing: Any) -> Any:
-        """Return one of kubernetes_asyncio's objects as the API's own JSON."""
-        return (await self._api()).sanitize_for_serialization(thing)
-
-    async def _api(self) -> client.ApiClient:
-        if self._client is None:
-            settings = client.Configuration()
-            try:
-                if self.engine.address:
-                    await config.load_kube_config(
-                        self.engine.address, client_configuration=settings, persist_config=False
-                    )
-                else:
-                    config.load_incluster_config(client_configuration=settings)
-            except (AttributeError, KeyError, TypeError, YAMLError):
-                raise config.ConfigException("it is no kubeconfig file") from None
-            self._client = client.ApiClient(settings)
-        return self._client
-
-    def _unreachable(self, error: Exception) -> EngineProblem:
-        return EngineProblem(
-            f"The machines of “{self.engine.title}” do not answer, so nothing was started or ended "
-            "there.",
-            "Choose another machine, or try again in a few minutes. Your data is not affected.",
-            detail=f"the cluster's API: {type(error).__name__}",
-        )
 
     def tell(self, pod: str, told: Told) -> Callable[[], None]:
         """Call *told* whenever *pod* changes, until the function that is returned is called."""
@@ -177,13 +129,10 @@ class Cluster:
             await asyncio.sleep(TIDY_SECONDS)
             now = time.time()
             kept = self._told.__contains__
-            for name in left_over(self.pods.values(), kept, self.condemned, now - self._began, now):
-                _log.info("Removing the pod %s, which is left of a session.", name)
+            for pod in left_over(self.pods.values(), kept, self.condemned, now - self._began, now):
+                _log.info("Removing the pod %s, which is left of a session.", pod.name)
                 with contextlib.suppress(ApiException, EngineProblem):
-                    await self.call(
-                        "delete_namespaced_pod", name, grace_period_seconds=STOP_SECONDS
-                    )
-                    self.condemned.discard(name)
+                    await self.delete_pod(pod.name, pod.uid)
 
     async def _follow(
         self,
@@ -198,7 +147,7 @@ class Cluster:
         while True:
             try:
                 if not version:
-                    found = await self._json(method, resource_version="0", **which)
+                    found = await self.json(method, resource_version="0", **which)
                     take([("ADDED", item) for item in found["items"]], True)
                     version = found["metadata"]["resourceVersion"]
                     answers("")
@@ -209,36 +158,27 @@ class Cluster:
                     if kind != "BOOKMARK":
                         take([(kind, item)], False)
                 pause = AGAIN_SECONDS[0]
-            except (EngineProblem, ApiException, *AWAY, KeyError, ValueError) as error:
+            except (EngineProblem, ApiException, *AWAY, *UNREADABLE) as error:
                 version = ""
                 if getattr(error, "status", None) != GONE:
                     answers(f"“{self.engine.title}” does not answer.", error)
                     await asyncio.sleep(pause)
                     pause = min(2 * pause, AGAIN_SECONDS[1])
 
-    async def _json(self, method: str, **kwargs: Any) -> Any:
-        answer = await self.call(method, _preload_content=False, **kwargs)
-        if answer.status != 200:
-            raise ApiException(status=answer.status, reason=answer.reason)
-        return await answer.json()
-
     async def _changes(
         self, method: str, version: str, which: Mapping[str, str]
     ) -> AsyncIterator[tuple[str, Raw]]:
         """Yield every change since *version*. Raises `ApiException` when that is too long ago."""
-        answer = await self.call(
+        answer = await self.raw(
             method,
             watch=True,
             allow_watch_bookmarks=True,
             resource_version=version,
             timeout_seconds=WATCH_SECONDS,
-            _preload_content=False,
             _request_timeout=(CALL_SECONDS, WATCH_SECONDS + CALL_SECONDS),
             **which,
         )
         async with answer:
-            if answer.status != 200:
-                raise ApiException(status=answer.status, reason=answer.reason)
             # Not by the client's lines: those have a largest length, and pods do not.
             rest = b""
             async for block in answer.content.iter_any():
@@ -250,13 +190,14 @@ class Cluster:
                     yield change["type"], change["object"]
 
     def _take_pods(self, changes: list[tuple[str, Raw]], all_there_is: bool) -> None:
-        now = {}
-        for kind, item in changes:
-            pod = PodSeen.parse(item)
+        now: dict[str, PodSeen | None] = {}
+        for kind, pod in _read(PodSeen.parse, changes):
             now[pod.name] = None if kind == "DELETED" else pod
             if kind == "DELETED":  # its last words, for who wants to know why it ended
                 self._tell(pod.name, pod)
+                self.condemned.discard(pod.uid)
         if all_there_is:
+            self.condemned &= {pod.uid for pod in now.values() if pod}
             now.update(dict.fromkeys(self.pods.keys() - now.keys()))
             now.update(dict.fromkeys(self._told.keys() - now.keys()))
         for name, seen in now.items():
@@ -269,8 +210,7 @@ class Cluster:
     def _take_events(self, changes: list[tuple[str, Raw]], all_there_is: bool) -> None:
         if all_there_is:
             self._events.clear()
-        for kind, item in changes:
-            event = EventSeen.parse(item)
+        for kind, event in _read(EventSeen.parse, changes):
             if kind != "DELETED" and event.pod in self._told:
                 self._events[event.pod] = [*self._events[event.pod], event][-EVENTS_KEPT:]
                 if event.pod in self.pods:
@@ -296,5 +236,25 @@ class Cluster:
             self._watch.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._watch
-        if self._client is not None:
-            await self._client.close()
+        await super().close()
+
+
+def _read(
+    parse: Callable[[Raw], Seen], changes: list[tuple[str, Raw]]
+) -> Iterator[tuple[str, Seen]]:
+    """Yield the changes that can be read: what cannot must not hide the others."""
+    for kind, item in changes:
+        try:
+            seen = parse(item)
+        except UNREADABLE as error:
+            _log.warning("Something in the cluster cannot be read: %s", type(error).__name__)
+        else:
+            yield kind, seen
+
+
+def _own_namespace() -> str:
+    """Return the namespace of this hub's own pod; empty where it is in none."""
+    try:
+        return OWN_NAMESPACE.read_text("utf-8").strip()
+    except OSError:
+        return ""

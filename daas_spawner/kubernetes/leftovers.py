@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterable, Set
 
 from daas_spawner.kubernetes.seen import PodSeen
 
-#: A hub finds its sessions again while it starts; a start takes less than this, too.
+#: A hub has found its sessions again by then; what it has not was being started for one before it.
+FOUND_AGAIN_SECONDS = 60.0
+#: A start takes less than this.
 FORGOTTEN_SECONDS = 1800.0
 
 
@@ -18,17 +20,21 @@ def left_over(
     condemned: Set[str],
     watched_for: float,
     now: float,
-) -> list[str]:
-    """Return the names of those to remove.
+) -> list[PodSeen]:
+    """Return those to remove.
 
-    *kept* tells whether a session of this hub has the pod, *condemned* are those that could not
-    be removed when they should have been; *watched_for* is how long this hub has run, in seconds.
+    *kept* tells whether a session of this hub has a pod of that name, *condemned* are the numbers
+    of those that could not be removed when they should have been; *watched_for* is how long this
+    hub has run, in seconds.
     """
 
     def is_left(pod: PodSeen) -> bool:
         if pod.ends_at:
             return False
-        forgotten = min(watched_for, now - pod.created) > FORGOTTEN_SECONDS
-        return pod.name in condemned or (forgotten and not kept(pod.name))
+        if pod.created < now - watched_for:
+            forgotten = watched_for > FOUND_AGAIN_SECONDS
+        else:
+            forgotten = now - pod.created > FORGOTTEN_SECONDS
+        return pod.uid in condemned or (forgotten and not kept(pod.name))
 
-    return [pod.name for pod in pods if is_left(pod)]
+    return [pod for pod in pods if is_left(pod)]

@@ -15,6 +15,8 @@ HUB, SESSION = "daas.hub", "daas.session"
 CONTAINER = "notebook"
 
 Raw = Mapping[str, Any]
+#: What something that is no pod, or no event, raises when it is read.
+UNREADABLE = (AttributeError, KeyError, TypeError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class PodSeen:
 
     @classmethod
     def parse(cls, raw: Raw) -> "PodSeen":
-        """Read a pod of the API. Raises `KeyError` for something else."""
+        """Read a pod of the API. Raises one of `UNREADABLE` for something else."""
         metadata, status = raw["metadata"], raw.get("status", {})
         conditions = {one["type"]: one for one in status.get("conditions") or ()}
         container = _session_of(status.get("containerStatuses") or ())
@@ -92,11 +94,12 @@ class EventSeen:
 
     @classmethod
     def parse(cls, raw: Raw) -> "EventSeen":
-        """Read an event of the API. Raises `KeyError` for something else."""
+        """Read an event of the API. Raises one of `UNREADABLE` for something else."""
         stamp = raw.get("firstTimestamp") or raw.get("eventTime")
+        of = raw.get("involvedObject") or {}
         return cls(
-            pod=raw["involvedObject"]["name"],
-            pod_uid=raw["involvedObject"].get("uid", ""),
+            pod=of.get("name") or "",  # an API lets anybody write one that is of nothing
+            pod_uid=of.get("uid") or "",
             reason=raw.get("reason") or "",
             words=raw.get("message") or "",
             since=_seconds(stamp or raw["metadata"].get("creationTimestamp")),

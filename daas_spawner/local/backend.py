@@ -13,6 +13,7 @@ from daas_spawner.local.limits import Group, hierarchies
 from daas_spawner.local.sandbox import render
 from daas_spawner.local.supervisor import FILES
 from daas_spawner.plan import SessionPlan
+from daas_spawner.session.graphics import graphics_devices
 from daas_spawner.session.keeper import Keeper, key_of
 from daas_spawner.session.last_word import MEMORY
 
@@ -85,7 +86,8 @@ class LocalBackend:
         as_root = os.geteuid() == 0
         if not as_root:
             plan = _as_caller(plan)
-        sandbox = render(plan, self._name.rpartition("/")[2], as_root, FILES)
+        devices = graphics_devices() if plan.app.gpu else ()
+        sandbox = render(plan, self._name.rpartition("/")[2], as_root, FILES, devices)
         return {
             "argv": sandbox.argv,
             "files": dict(sandbox.files),

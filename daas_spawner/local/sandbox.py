@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 
 from daas_spawner.plan import PROPOSALS, SessionPlan
 from daas_spawner.session.etc import people_files
+from daas_spawner.session.graphics import Device, groups_of
 
 #: What programs look for in /etc and what says nothing about the machine's people.
 ETC = (
@@ -57,23 +58,30 @@ class Sandbox:
     files: Mapping[str, str]
 
 
-def render(plan: SessionPlan, hostname: str, as_root: bool, descriptors: int) -> Sandbox:
+def render(
+    plan: SessionPlan,
+    hostname: str,
+    as_root: bool,
+    descriptors: int,
+    devices: tuple[Device, ...] = (),
+) -> Sandbox:
     """Return the sandbox of *plan*.
 
     *descriptors* is the first file descriptor at which the supervisor will offer `files`, in
-    their order.
+    their order. *devices* are the graphics cards that it may use.
     """
     files = people_files(plan.account, plan.mounts[0].target, with_root=as_root)
     argv = ["bwrap", *_namespaces(hostname, as_root), *_system()]
     for place, path in enumerate(files):
         argv += ["--perms", "0644", "--ro-bind-data", str(descriptors + place), path]
+    argv += _graphics(devices)
     home, *others = plan.mounts
     argv += _mount(home.source, home.target, home.read_only)
     argv += ["--perms", "0755", "--tmpfs", str(PROPOSALS)]
     for mount in others:
         argv += _mount(mount.source, mount.target, mount.read_only)
     argv += ["--remount-ro", str(PROPOSALS)]
-    argv += ["--chdir", "/", "--", *_become(plan, as_root)]
+    argv += ["--chdir", "/", "--", *_become(plan, as_root, groups_of(devices))]
     argv += ["/bin/sh", "-c", ENTER, "session", str(plan.folder), *plan.argv]
     return Sandbox(tuple(argv), files)
 
@@ -111,12 +119,24 @@ def _mount(source: PurePosixPath, target: PurePosixPath, read_only: bool) -> lis
     return [*argv, "--ro-bind" if read_only else "--bind", str(source), str(target)]
 
 
-def _become(plan: SessionPlan, as_root: bool) -> list[str]:
+def _graphics(devices: tuple[Device, ...]) -> list[str]:
+    if not devices:
+        return []
+    # Mesa looks up there which driver a card has.
+    argv = ["--perms", "0755", "--dir", "/dev/dri", "--perms", "0755", "--dir", "/sys"]
+    for folder in ("/sys/dev/char", "/sys/devices"):
+        argv += ["--ro-bind-try", folder, folder]
+    for device in devices:
+        argv += ["--dev-bind", device.path, device.path]
+    return argv
+
+
+def _become(plan: SessionPlan, as_root: bool, more_groups: set[int]) -> list[str]:
     drop = ["--no-new-privs", "--inh-caps=-all"]
     if not as_root:
         return ["setpriv", *drop]
     account = plan.account
-    groups = ",".join(str(gid) for gid in sorted(set(account.groups.values())))
+    groups = ",".join(str(gid) for gid in sorted({*account.groups.values(), *more_groups}))
     member = ["--groups", groups] if groups else ["--clear-groups"]
     return [
         "setpriv",

@@ -7,15 +7,16 @@ import os
 import sys
 from pathlib import Path
 
-from daas_command.chart import apply
+from daas_command.chart import apply, require_state, run_snippet
 
 c = get_config()
 
 folder = Path(os.environ["DAAS_VALUES"])
 try:
+    if "DAAS_STATE" in os.environ:
+        require_state(Path(os.environ["DAAS_STATE"]))
     apply(c, folder / "values.json")
+    for snippet in sorted(folder.glob("*.py")):
+        run_snippet(snippet, globals())
 except ValueError as error:
     sys.exit(str(error))
-for snippet in sorted(folder.glob("*.py")):
-    # Not by load_subconfig: a snippet sees what is set already, and can add to it.
-    exec(compile(snippet.read_text("utf-8"), snippet, "exec"))  # noqa: S102  the administrators' own

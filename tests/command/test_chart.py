@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from traitlets.config import Config
 
 from daas_command.chart import apply
@@ -74,6 +75,16 @@ def test_everything_is_set_and_machines_keep_their_order(tmp_path: Path) -> None
             id="none of the values there are",
         ),
         pytest.param(
+            {"StorageLayout": {"roots": "/data, /more"}},
+            r"StorageLayout\.roots must be a list, such as \[/data, /more\]\.",
+            id="a text for a list",
+        ),
+        pytest.param(
+            {"Facility": {"apps_left_out": ["crystfell"]}},
+            r"no app crystfell, which apps\.leftOut .* Did you mean crystfel\? The hub's image has",
+            id="an app that is none",
+        ),
+        pytest.param(
             {"PortalApp": {"titel": "x"}, "Facility": {"zoo": 1}},
             r"PortalApp\.titel.* There is no setting Facility\.zoo\.",
             id="two at once",
@@ -83,8 +94,25 @@ def test_everything_is_set_and_machines_keep_their_order(tmp_path: Path) -> None
 def test_what_cannot_be_set_stops_the_start_with_a_sentence(
     config: object, sentence: str, tmp_path: Path
 ) -> None:
+    c = Config()
+    c.Facility.apps_folder = str(REPOSITORY / "images")
     with pytest.raises(ValueError, match=sentence):
-        apply(Config(), written(tmp_path, config))
+        apply(c, written(tmp_path, config))
+
+
+def test_the_apps_that_the_chart_leaves_out_are_there(tmp_path: Path) -> None:
+    values = yaml.safe_load((REPOSITORY / "helm" / "daas-hub" / "values.yaml").read_text("utf-8"))
+    c = Config()
+    c.Facility.apps_folder = str(REPOSITORY / "images")
+    left_out = values["apps"]["leftOut"]
+    apply(c, written(tmp_path, {"Facility": {"apps_left_out": left_out}}))
+    assert c.Facility.apps_left_out == left_out
+
+
+def test_what_takes_a_text_or_a_list_takes_both() -> None:
+    """JupyterHub's own commands do."""
+    for command in ("node proxy.mjs", ["node", "proxy.mjs"]):
+        assert list(refusals({"ConfigurableHTTPProxy": {"command": command}}, known())) == []
 
 
 @pytest.mark.parametrize("made", OURS, ids=lambda made: made.__name__)
@@ -110,31 +138,72 @@ def test_the_settings_file_of_the_image_takes_values_then_snippets(
     assert c.PortalApp.notice == "From a snippet, then more"
 
 
-def test_a_hub_with_values_that_cannot_be_used_says_one_sentence_and_ends(tmp_path: Path) -> None:
+VALUES = "hub.config in the chart's values cannot be used. "
+SNIPPET = "hub.extraConfig.10-mine in the chart's values cannot be used: "
+
+
+@pytest.mark.parametrize(
+    ("titles", "snippet", "said"),
+    [
+        pytest.param(
+            {"titel": "x"},
+            "",
+            VALUES + "There is no setting PortalApp.titel. Did you mean PortalApp.title?",
+            id="a setting misspelt",
+        ),
+        pytest.param(
+            {}, "x = 1\nif x\n", SNIPPET + "SyntaxError in line 2: expected ':'.", id="no Python"
+        ),
+        pytest.param(
+            {},
+            "x = 1\ny = z\n",
+            SNIPPET + "NameError in line 2: name 'z' is not defined.",
+            id="Python that fails",
+        ),
+    ],
+)
+def test_a_hub_with_values_that_cannot_be_used_says_one_sentence_and_ends(
+    tmp_path: Path, titles: object, snippet: str, said: str
+) -> None:
     """No traceback: it is the last that a person reads of a pod that does not start."""
+    written(tmp_path, {"PortalApp": titles})
+    (tmp_path / "10-mine.py").write_text(snippet)
+    done = hub(tmp_path, tmp_path)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-1] == said
+
+
+def test_a_hub_that_cannot_keep_its_state_says_so_before_all_else(tmp_path: Path) -> None:
+    """JupyterHub would speak of a cookie's file, in forty lines."""
     written(tmp_path, {"PortalApp": {"titel": "x"}})
+    state = tmp_path / "state"
+    done = hub(tmp_path, state)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    said = done.stderr.splitlines()[-1]
+    assert said.startswith(f"The hub's state cannot be kept: {state} cannot be written by the user")
+    assert f"id {os.geteuid()}. Give the folder of its volume to that user" in said
+
+
+def hub(values: Path, state: Path) -> "subprocess.CompletedProcess[str]":
+    """Start the hub with the chart's *values*; return how it ended."""
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(REPOSITORY),
-        "DAAS_VALUES": str(tmp_path),
+        "DAAS_VALUES": str(values),
         "DAAS_SETTINGS": str(REPOSITORY / "images" / "hub" / "chart.py"),
         "DAAS_HOSTING": "paths",
-        "DAAS_STATE": str(tmp_path),
-        "DAAS_RUN": str(tmp_path),
+        "DAAS_STATE": str(state),
+        "DAAS_RUN": str(values),
     }
-    done = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-m", "jupyterhub", "--config", REPOSITORY / "jupyterhub_config.py"],
         env=environment,
-        cwd=tmp_path,
+        cwd=values,
         capture_output=True,
         text=True,
         check=False,
-    )
-    assert done.returncode == 1
-    assert "Traceback" not in done.stderr
-    assert done.stderr.splitlines()[-1] == (
-        "hub.config in the chart's values cannot be used. There is no setting PortalApp.titel. "
-        "Did you mean PortalApp.title?"
     )
 
 

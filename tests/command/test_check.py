@@ -209,6 +209,26 @@ async def test_what_is_wrong_with_a_setting_is_named_and_mended(
     assert " → " in found
 
 
+async def test_the_charts_own_run_folder_is_open_to_nobody_else(
+    daas: Checked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (daas.folder / "run").chmod(0o777)
+    assert "is open to others of this machine" in await daas()
+    monkeypatch.setenv("DAAS_VALUES", "/etc/daas/values")
+    assert "is open to others of this machine" not in await daas()
+
+
+async def test_a_pod_has_no_users_for_nss_to_find(
+    daas: Checked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    daas.spoil("c.DaasAuthenticator.account_source = 'nss'")
+    daas.spoil("c.DaasAuthenticator.min_uid = 2147483000  # nobody's here")
+    assert "directory nss: answers" in await daas()
+    monkeypatch.setenv("DAAS_VALUES", "/etc/daas/values")
+    found = line_of(await daas(code=1), "nss asks the hub's own pod")
+    assert "Set account_source" in found
+
+
 @pytest.mark.parametrize("key", ["", "hidden-key", "x" * 43])
 async def test_a_key_that_is_none_is_named_and_not_shown(
     daas: Checked, monkeypatch: pytest.MonkeyPatch, key: str

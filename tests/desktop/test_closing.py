@@ -171,6 +171,22 @@ def test_what_has_no_window_is_not_waited_for(
     assert desktop.process.wait(5) == 0
 
 
+def test_a_program_that_stays_without_its_window_is_ended(
+    start: Callable[..., Any], program: Callable[..., Any], listen: Callable[[Any], Ending]
+) -> None:
+    """As a desktop does, whose background and panel no window manager closes."""
+    stays = ASKS.replace(
+        "app = ", "QtWidgets.QApplication.setQuitOnLastWindowClosed(False); app = "
+    )
+    desktop = start(*program(stays))
+    desktop.reaches("running")
+    (desktop.directory / "clean").touch()
+    ending = listen(desktop)
+    ending.wish()
+    assert [ending.next(), ending.next()] == ["asked", "over"]
+    assert desktop.process.wait(8) == 0
+
+
 def test_a_program_that_dies_when_asked_ends_the_session_as_well(
     start: Callable[..., Any], program: Callable[..., Any], listen: Callable[[Any], Ending]
 ) -> None:

@@ -1,17 +1,21 @@
 """A real X server and a real program, from start to end."""
 
+import contextlib
 import http.client
 import os
 import signal
 import socket
 import stat
 import struct
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.desktop.conftest import session_environment
 
 KEY = struct.pack(">BBHI", 4, 1, 0, 0x61)
 PICTURE_BYTES = 1920 * 1080 * 4
@@ -250,3 +254,56 @@ def test_pages_allow_nothing_from_elsewhere(start: Callable[..., Any]) -> None:
     assert "&lt;b&gt;demo" in page
     assert 'href="/services/portal/"' in page
     assert desktop.ask("/static/..%2f..%2f__init__.py")[0] == 404
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:8000", "8000", "localhost"])
+def test_a_tile_refuses_tcp(session_python: Path, directory: Path, address: str) -> None:
+    """It has no sign-in of its own; what reaches it has passed JupyterLab's (S1)."""
+    done = subprocess.run(
+        [
+            session_python,
+            "-m",
+            "daas_desktop",
+            "tile",
+            "--socket",
+            address,
+            "--title",
+            "T",
+            "--",
+            "x",
+        ],
+        env=session_environment(directory),
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=20,
+    )
+    assert done.returncode == 2
+    assert "unix socket only" in done.stderr
+
+
+def test_nothing_of_a_tile_listens_on_tcp(
+    start: Callable[..., Any], window: tuple[str, ...], family: Callable[[int], list[int]]
+) -> None:
+    desktop = start(*window)
+    desktop.reaches("running")
+    ours = [desktop.process.pid, *family(desktop.process.pid)]
+    held = {link for pid in ours for link in sockets(pid)}
+    assert held
+    listening = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A":  # TCP_LISTEN
+                listening.add(f"socket:[{fields[9]}]")
+    assert held & listening == set()
+
+
+def sockets(pid: int) -> set[str]:
+    """Give the sockets that a process holds, as `/proc` names them."""
+    found = set()
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):
+            found.add(os.readlink(descriptor))
+    return {link for link in found if link.startswith("socket:")}

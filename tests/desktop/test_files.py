@@ -1,6 +1,7 @@
 """Files into a session's folders and out of them, with a real session."""
 
 import asyncio
+import contextlib
 import errno
 import http.client
 import json
@@ -435,6 +436,68 @@ def reset_peak(pid: int) -> int:
     return rss(pid)
 
 
+def downloading(page: Page, path: str) -> tuple[http.client.HTTPConnection, Any]:
+    """Begin to take a file, and no more of it than is asked for."""
+    connection = http.client.HTTPConnection("session", timeout=30)
+    connection.sock = socket.socket(socket.AF_UNIX)
+    connection.sock.settimeout(10)
+    connection.sock.connect(str(page.desktop.path))
+    connection.request("GET", f"/files/download?path={path}")
+    return connection, connection.getresponse()
+
+
+def test_half_a_file_never_looks_whole(begin: Callable[..., Page]) -> None:
+    """A file that becomes shorter while it is taken: the browser is told by the connection."""
+    page = begin()
+    file = page.folder / "shrinks"
+    with file.open("wb") as sparse:
+        sparse.truncate(256 * MIB)
+    connection, answer = downloading(page, "shrinks")
+    answer.read(MIB)
+    os.truncate(file, 2 * MIB)
+    with pytest.raises(http.client.IncompleteRead):
+        answer.read()
+    connection.close()
+    assert page.desktop.state()["phase"] == "starting"
+    assert page.desktop.log.read_text() == ""
+
+
+def test_a_file_that_grows_is_sent_as_it_was(begin: Callable[..., Page]) -> None:
+    page = begin()
+    file = page.folder / "grows"
+    with file.open("wb") as sparse:
+        sparse.truncate(64 * MIB)
+    connection, answer = downloading(page, "grows")
+    with file.open("ab") as more:
+        more.write(b"more")
+    assert len(answer.read()) == 64 * MIB
+    connection.close()
+
+
+def test_a_browser_that_goes_away_stops_its_download(
+    begin: Callable[..., Page], wait_until: Callable[..., Any]
+) -> None:
+    page = begin()
+    with (page.folder / "large").open("wb") as sparse:
+        sparse.truncate(LARGE)
+    connection, answer = downloading(page, "large")
+    answer.read(MIB)
+    descriptors = Path(f"/proc/{page.desktop.process.pid}/fd")
+
+    def held() -> bool:
+        found = []
+        for one in descriptors.iterdir():
+            with contextlib.suppress(OSError):
+                found.append(one.readlink().name)
+        return "large" in found
+
+    assert held()
+    connection.close()
+    answer.close()
+    wait_until(lambda: not held(), "the file is let go")
+    assert page.desktop.log.read_text() == ""
+
+
 def test_more_than_2_gib_go_both_ways_without_being_held_in_memory(
     begin: Callable[..., Page], places: Path
 ) -> None:
@@ -444,11 +507,7 @@ def test_more_than_2_gib_go_both_ways_without_being_held_in_memory(
     page.upload("warm", os.urandom(4 * MIB))
     page.download("warm")
     before = reset_peak(page.desktop.process.pid)
-    connection = http.client.HTTPConnection("session", timeout=30)
-    connection.sock = socket.socket(socket.AF_UNIX)
-    connection.sock.connect(str(page.desktop.path))
-    connection.request("GET", "/files/download?path=sparse")
-    answer = connection.getresponse()
+    connection, answer = downloading(page, "sparse")
     assert int(answer.headers["Content-Length"]) == LARGE
     received = 0
     while block := answer.read(4 * MIB):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.desktop.firefox import Firefox, running_firefox
-from tests.desktop.test_page import Line
+from tests.desktop.line import Line
 
 pytestmark = pytest.mark.browser
 
@@ -17,7 +17,7 @@ LIGHT = (
     "(c => c && c.getContext('2d').getImageData(c.width / 2, c.height / 2, 1, 1).data[0] > 200)"
     "(document.querySelector('#screen canvas'))"
 )
-CANVAS_FOCUSED = "document.activeElement.tagName === 'CANVAS'"
+FOCUSED = "document.activeElement.id === 'keyboard'"
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def page(firefox: Firefox, desktop: Any) -> Iterator[Firefox]:
     firefox.open(line.url)
     firefox.wait_for("document.body.dataset.phase === 'running'")
     firefox.wait_for(LIGHT)
-    firefox.wait_for(CANVAS_FOCUSED)
+    firefox.wait_for(FOCUSED)
     yield firefox
     firefox.open("about:blank")
     line.close()
@@ -64,7 +64,7 @@ def test_the_clipboards_dialog_works_in_firefox(
     page.evaluate("document.getElementById('clipboard-text').value = 'µ and Å'")
     page.click("#clipboard-send")
     wait_until(lambda: "clipboard µ and Å".encode() in desktop.ask("/log")[2], "the text is there")
-    page.wait_for(CANVAS_FOCUSED)
+    page.wait_for(FOCUSED)
 
 
 def test_files_go_up_with_firefox(page: Firefox, desktop: Any, tmp_path: Path) -> None:

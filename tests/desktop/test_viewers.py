@@ -1,11 +1,13 @@
 """Who has keyboard and pointer, decided without a connection (S1, S10)."""
 
+import asyncio
 from dataclasses import dataclass, field
 
 import pytest
 
 from daas_desktop.picture.viewers import Viewer, Viewers
 from daas_desktop.together import role
+from daas_desktop.web import Changes
 
 
 @dataclass
@@ -106,3 +108,13 @@ def test_a_tab_is_found_by_its_newest_picture(viewers: Viewers) -> None:
     viewers.join(after)
     assert viewers.of_tab("a") is after
     assert viewers.of_tab("") is None
+
+
+async def test_a_change_between_looking_and_waiting_is_not_missed() -> None:
+    """A guest's page would say seconds later that she only watches."""
+    changes = Changes()
+    change = changes.upcoming()
+    changes.announce()
+    async with asyncio.timeout(1):
+        await change.wait()
+    assert not changes.upcoming().is_set()

@@ -9,6 +9,7 @@ import gc
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import warnings
@@ -22,9 +23,10 @@ from jupyterhub.httpclient import fetch
 from daas_model.errors import EngineProblem, StorageProblem
 from daas_spawner.local.backend import LocalBackend
 from daas_spawner.local.limits import hierarchies
+from daas_spawner.session.graphics import Device
 from daas_spawner.session.processes import Process
 from daas_spawner.session.relay import MOST_CONNECTIONS
-from tests.engines.world import UIDS, World, make_world
+from tests.engines.world import UIDS, World, make_world, needs_root
 
 pytestmark = pytest.mark.isolation
 
@@ -172,6 +174,36 @@ async def test_no_secret_stands_on_any_command_line(backend: LocalBackend, world
     await backend.start(world.plan("pi", "ours"))
     assert processes_with("--unshare-net")
     assert not processes_with("token-of-pi")
+
+
+@needs_root
+async def test_an_app_with_a_graphics_card_may_use_it_and_no_other_app_may(
+    backend: LocalBackend, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tried with another device of this machine that one group may use: most have no card."""
+    others = (_device(Path("/dev") / name) for name in ("kvm", "loop-control", "vhost-net"))
+    device = next((one for one in others if one), None)
+    if device is None:
+        pytest.skip("no device here is for one group only")
+    monkeypatch.setattr("daas_spawner.local.backend.graphics_devices", lambda: (device,))
+    tries = f"test -r {device.path} && test -w {device.path}".encode()
+    plan = world.plan("pi", "ours")
+    for gpu in (True, False):
+        made = replace(plan, app=replace(plan.app, gpu=gpu))
+        answer = await fetch(await backend.start(made), method="POST", data=tries)
+        async with answer:
+            status = (await answer.text()).partition("\n")[0]
+        assert (status == "0") is gpu
+        await backend.stop()
+
+
+def _device(path: Path) -> Device | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    mode = stat.S_IMODE(status.st_mode)
+    return Device(str(path), status.st_gid) if mode == 0o660 and status.st_gid else None
 
 
 async def test_a_program_that_ends_at_once_is_a_sentence_and_its_words_are_kept(

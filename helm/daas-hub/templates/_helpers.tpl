@@ -29,9 +29,21 @@ imagePullSecrets:
 {{ .Values.hub.existingSecret | default (printf "%s-secret" (include "daas.name" .)) }}
 {{- end }}
 
-{{/* The claim of one volume: the facility's own, or the one that storage.yaml makes. */}}
+{{/* What a volume is, as Kubernetes writes it. A folder that is missing on a node is not made. */}}
+{{- define "daas.source" -}}
+{{- $source := omit . "path" | deepCopy }}
+{{- if and .hostPath (not (hasKey .hostPath "type")) }}
+{{- $_ := set $source.hostPath "type" "Directory" }}
+{{- end }}
+{{- toYaml $source }}
+{{- end }}
+
+{{/*
+The claim of one volume: the facility's own, or the one that storage.yaml makes. What a volume is cannot
+be changed, so another source has another claim: running sessions keep theirs.
+*/}}
 {{- define "daas.claim" -}}
-{{ .volume.existingClaim | default (printf "%s-%s" (include "daas.name" .root) .name) }}
+{{ .volume.existingClaim | default (printf "%s-%s-%s" (include "daas.name" .root) .name (include "daas.source" .volume | sha256sum | trunc 8)) }}
 {{- end }}
 
 {{/* What every pod of ours has for Pod Security "restricted". */}}
@@ -63,16 +75,11 @@ readOnlyRootFilesystem: true
 {{- $images := .Values.sessions.images }}
 {{- $config := dict
     "Facility" (dict "engines_offered" (dict "cluster" $engine) "apps_left_out" .Values.apps.leftOut)
+    "FilesCatalogue" (dict "folder" "/etc/daas/catalogue")
     "ContainerImages" (dict "prefix" $images.prefix "tag" ($images.tag | default .Chart.AppVersion))
     "KubeSpawner" (dict "image_pull_policy" $images.pullPolicy "image_pull_secrets" $images.pullSecrets) }}
-{{- if and (eq .Values.hosting "subdomains") (not .Values.publicUrl) }}
-{{- fail "publicUrl must be set: the https address of the portal as browsers see it" }}
-{{- end }}
 {{- if eq .Values.hub.db.type "other" }}
 {{- $_ := set $config "DaasAuthenticator" (dict "people_database" .Values.hub.db.url) }}
-{{- end }}
-{{- if .Values.catalogue.files }}
-{{- $_ := set $config "FilesCatalogue" (dict "folder" "/etc/daas/proposals") }}
 {{- end }}
 {{- dict "config" (mergeOverwrite $config (deepCopy .Values.hub.config)) "machines" .Values.machines | toPrettyJson }}
 {{- end }}

@@ -82,6 +82,7 @@ def values(top: Path, host: str, office: int, url: str) -> dict[str, Any]:
                 "passwd": {"mountPath": "/etc/daas/directory/passwd", "stringData": passwd},
                 "group": {"mountPath": "/etc/daas/directory/group", "stringData": group},
             },
+            "extraConfig": {"10-trial": "c.PortalApp.notice = 'From a snippet'"},
             "config": {
                 # Where the facility's nginx comes from, which speaks https to browsers.
                 "JupyterHub": {"trusted_downstream_ips": ["198.18.0.0/16"]},
@@ -105,7 +106,7 @@ def values(top: Path, host: str, office: int, url: str) -> dict[str, Any]:
         "sessions": {"images": {"prefix": "docker.io/daas/", **never}},
         "storage": {"volumes": {"facility": {"path": INSIDE, "hostPath": {"path": str(top)}}}},
         "machines": [{"name": "small", "title": "Small", "cpus": 1, "memory_gib": 1.5}],
-        "apps": {"leftOut": ["crystfel", "desktop-full", "silx-pyfai", "jupyterlab"]},
+        "apps": {"leftOut": ["crystfel", "desktop-full", "silx-pyfai", "terminal", "jupyterlab"]},
         "catalogue": {"files": {"2026-0142.yaml": PROPOSAL}},
     }
 

@@ -81,7 +81,9 @@ def facility_in(cluster: KubernetesHere) -> Iterator[Installed]:
             seconds = time.monotonic() - began
             yield Installed(cluster, folder, place.values, url, seconds)
         cluster.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
-        cluster.kubectl("delete", "pv", f"{NAMESPACE}-{RELEASE}-facility", "daas-state")
+        ours = f"--selector=app.kubernetes.io/instance={RELEASE}"
+        cluster.kubectl("delete", "pv", ours)
+        cluster.kubectl("delete", "pv", "daas-state")
 
 
 def install(place: Installed) -> None:

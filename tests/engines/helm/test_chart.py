@@ -2,24 +2,25 @@
 
 import json
 import re
-import subprocess
-from collections.abc import Callable
+from base64 import b64decode
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
 import yaml
 from traitlets.config import Config
 
+from daas_catalogue.files import parse_proposal
+from daas_catalogue.layout import StorageLayout
 from daas_command.chart import apply
 from daas_command.known import known, refusals
 from tests.conftest import REPOSITORY
-from tests.engines.kubernetes.programs import HELM
+from tests.engines.helm.conftest import CHART, Helm, Render
 from tests.engines.kubernetes_here import KubernetesHere
 from tests.spawner.kubernetes.manifests import violations
 
 pytestmark = pytest.mark.engines
-CHART = REPOSITORY / "helm" / "daas-hub"
 FULL = {
     "publicUrl": "https://daas.facility.example/daas/",
     "hub": {
@@ -52,37 +53,18 @@ FULL = {
     "catalogue": {"files": {"2026-0142.yaml": {"id": "2026-0142"}}},
 }
 
-Helm = Callable[..., "subprocess.CompletedProcess[str]"]
-Render = Callable[..., list[dict[str, Any]]]
-
-
-@pytest.fixture
-def helm(kubernetes: KubernetesHere, tmp_path: Path) -> Helm:
-    """Call helm's `template` with values."""
-
-    def call(values: object) -> "subprocess.CompletedProcess[str]":
-        file = tmp_path / "values.yaml"
-        file.write_text(yaml.safe_dump(values))
-        argv = [HELM, "template", "x", CHART, "--kube-version=1.35.0", f"--values={file}"]
-        return subprocess.run(argv, capture_output=True, text=True, check=False)
-
-    return call
-
-
-@pytest.fixture
-def rendered(helm: Helm) -> Render:
-    def render(values: object) -> list[dict[str, Any]]:
-        done = helm(values)
-        assert done.returncode == 0, done.stderr
-        return [made for made in yaml.safe_load_all(done.stdout) if made]
-
-    return render
-
 
 def one(made: list[dict[str, Any]], kind: str, name: str) -> dict[str, Any]:
     """Return the one object of *kind* and *name*."""
     (found,) = (it for it in made if it["kind"] == kind and it["metadata"]["name"] == name)
     return found
+
+
+def data_of(made: list[dict[str, Any]], secret: str) -> dict[str, str]:
+    """Return what a Secret holds. `stringData` never counts: an upgrade takes none of it away."""
+    data: dict[str, str] = one(made, "Secret", secret)["data"]
+    assert "stringData" not in one(made, "Secret", secret)
+    return {name: b64decode(value).decode() for name, value in (data or {}).items()}
 
 
 def test_the_chart_is_small_and_helm_finds_nothing_wrong(kubernetes: KubernetesHere) -> None:
@@ -131,19 +113,29 @@ def test_the_hub_may_do_what_sessions_need_and_no_more(rendered: Render) -> None
 
 
 def test_values_become_the_hubs_settings(rendered: Render, tmp_path: Path) -> None:
-    config = one(rendered(FULL), "Secret", "x-config")["stringData"]
+    config = data_of(rendered(FULL), "x-config")
     (tmp_path / "values.json").write_text(config["values.json"])
     c = Config()
     apply(c, tmp_path / "values.json")
     assert list(refusals(json.loads(config["values.json"])["config"], known())) == []
     (engine,) = c.Facility.engines_offered.values()
-    assert engine["volumes"] == {"x-data": "/data", "homes": "/home"}
+    assert sorted(engine["volumes"].values()) == ["/data", "/home"]
+    assert engine["volumes"]["homes"] == "/home"
     assert (engine["namespace"], engine["network"]) == ("sessions", "institute")
     assert engine["hub_url"] == "http://x-gate:8082"
     assert c.Facility.machines_offered["gpu"]["gpus"] == 1
-    assert c.FilesCatalogue.folder == "/etc/daas/proposals"
+    assert c.FilesCatalogue.folder == "/etc/daas/catalogue"
     assert c.DaasAuthenticator.issuer == "https://sso.example/realms/users"
     assert config["10-mine.py"].strip() == "c.JupyterHub.log_level = 10"
+
+
+def test_files_proposals_and_apps_come_whole_and_go_with_their_values(rendered: Render) -> None:
+    files = data_of(rendered(FULL), "x-files")
+    assert yaml.safe_load(files["proposal-2026-0142.yaml"]) == {"id": "2026-0142"}
+    assert yaml.safe_load(files["app-mine"]) == {"title": "Mine"}
+    assert (files["icon-mine"], files["file-ca"]) == ("<svg/>", "x")
+    assert data_of(rendered(LEAST), "x-files") == {}
+    assert set(data_of(rendered(LEAST), "x-config")) == {"values.json"}
 
 
 def test_each_person_has_a_host(rendered: Render) -> None:
@@ -162,6 +154,9 @@ def test_sessions_reach_the_gate_and_what_their_network_has(rendered: Render) ->
     assert closed["policyTypes"] == ["Ingress", "Egress"]
     assert [rule["ports"] for rule in closed["egress"]] == [[{"port": 8082}]]
     assert [rule["ports"] for rule in closed["ingress"]] == [[{"port": 8888}]]
+    # Sessions outlive `helm uninstall`. What a facility allows beside it may go.
+    kept = one(made, "NetworkPolicy", "x-sessions")["metadata"]["annotations"]
+    assert kept == {"helm.sh/resource-policy": "keep"}
     allowed = one(made, "NetworkPolicy", "x-sessions-institute")["spec"]
     assert allowed["podSelector"] == {"matchLabels": {"daas.network": "institute"}}
     assert allowed["egress"][-1] == {"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}
@@ -169,8 +164,74 @@ def test_sessions_reach_the_gate_and_what_their_network_has(rendered: Render) ->
 
 def test_a_volume_has_a_claim_where_sessions_are_and_one_for_the_hub(rendered: Render) -> None:
     claims = [it["metadata"] for it in rendered(FULL) if it["kind"] == "PersistentVolumeClaim"]
-    places = {(claim["name"], claim.get("namespace")) for claim in claims}
-    assert places == {("x-state", None), ("x-data", "sessions"), ("x-data", "default")}
+    places = {(claim["name"].rpartition("-")[0], claim.get("namespace")) for claim in claims}
+    assert places == {("x", None), ("x-data", "sessions"), ("x-data", "default")}
+
+
+def volume(rendered: Render, source: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the volume that the chart makes, and what the hub mounts where."""
+    made = rendered({**LEAST, "storage": {"volumes": {"data": {"path": "/data", **source}}}})
+    (found,) = (it for it in made if it["kind"] == "PersistentVolume")
+    pod = one(made, "Deployment", "x-hub")["spec"]["template"]["spec"]
+    claims = {
+        it["name"]: it.get("persistentVolumeClaim", {}).get("claimName") for it in pod["volumes"]
+    }
+    mounts = {it["mountPath"]: claims[it["name"]] for it in pod["containers"][0]["volumeMounts"]}
+    return found, mounts
+
+
+def test_another_source_is_another_volume_with_another_claim(rendered: Render) -> None:
+    """Neither can be changed once it is there: the upgrade would fail, and each after it."""
+    nfs = {"nfs": {"server": "one.example", "path": "/data"}}
+    first, mounts = volume(rendered, nfs)
+    assert mounts["/data"] == first["spec"]["claimRef"]["name"]
+    assert volume(rendered, nfs) == (first, mounts)
+    for other in (
+        {"nfs": {"server": "two.example", "path": "/data"}},
+        {**nfs, "mountOptions": ["nfsvers=4.2"]},
+    ):
+        second, changed = volume(rendered, other)
+        assert first["metadata"]["name"] != second["metadata"]["name"]
+        assert changed["/data"] == second["spec"]["claimRef"]["name"] != mounts["/data"]
+
+
+def test_a_folder_that_a_node_has_not_is_not_made_there(rendered: Render) -> None:
+    made, _ = volume(rendered, {"hostPath": {"path": "/gpfs/data"}})
+    assert made["spec"]["hostPath"] == {"path": "/gpfs/data", "type": "Directory"}
+    made, _ = volume(rendered, {"hostPath": {"path": "/gpfs/data", "type": ""}})
+    assert made["spec"]["hostPath"]["type"] == "", "who says it, means it"
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"), [(LEAST, "emptyDir"), (FULL, "secret")], ids=["no proposals", "proposals"]
+)
+def test_the_catalogue_is_a_folder_that_is_there(
+    rendered: Render, values: object, kind: str
+) -> None:
+    """Without proposals the list is empty; a missing folder would be an error on each page."""
+    made = rendered(values)
+    config = json.loads(data_of(made, "x-config")["values.json"])["config"]
+    pod = one(made, "Deployment", "x-hub")["spec"]["template"]["spec"]
+    mounts = {it["mountPath"]: it["name"] for it in pod["containers"][0]["volumeMounts"]}
+    (there,) = (
+        it for it in pod["volumes"] if it["name"] == mounts[config["FilesCatalogue"]["folder"]]
+    )
+    assert kind in there
+
+
+def test_files_of_the_hub_are_nobody_elses(rendered: Render) -> None:
+    """A password of a directory may be among them, and `daas check` looks at their rights."""
+    pod = one(rendered(FULL), "Deployment", "x-hub")["spec"]["template"]["spec"]
+    modes = {it["name"]: it["secret"].get("defaultMode") for it in pod["volumes"] if "secret" in it}
+    assert (modes["config"], modes["files"]) == (0o440, 0o440)
+
+
+def test_an_app_is_offered_when_its_image_is_one_that_the_page_builds(rendered: Render) -> None:
+    config = json.loads(data_of(rendered(LEAST), "x-config")["values.json"])["config"]
+    page = (REPOSITORY / "helm" / "README.md").read_text("utf-8")
+    built = re.findall(r'make images IMAGES="([^"]+)"', page)[0].split()
+    apps = {file.parent.name for file in (REPOSITORY / "images").glob("*/app.yaml")}
+    assert apps - set(config["Facility"]["apps_left_out"]) <= set(built)
 
 
 WRONG = {
@@ -180,7 +241,6 @@ WRONG = {
     "a machine without its size": ({"machines": [{"name": "x", "title": "X"}]}, "cpus"),
     "a text for a number": ({"proxy": {"service": {"port": "http"}}}, "/proxy/service/port"),
     "no way of hosting": ({"hosting": "sub"}, "subdomains"),
-    "a volume of no kind": ({"storage": {"volumes": {"data": {"path": "/data"}}}}, "data"),
     "a folder without a slash": (
         {"storage": {"volumes": {"data": {"path": "data", "existingClaim": "x"}}}},
         "path",
@@ -197,9 +257,19 @@ def test_wrong_values_are_refused_with_the_place(helm: Helm, values: object, nam
     assert len(done.stderr) < 1500
 
 
-def test_an_address_or_a_database_that_is_missing_is_said(helm: Helm) -> None:
-    assert "publicUrl must be set" in helm({}).stderr
-    assert "hub.db.url must name" in helm({**LEAST, "hub": {"db": {"type": "other"}}}).stderr
+def test_the_values_to_begin_with_are_taken_by_chart_and_hub(
+    rendered: Render, tmp_path: Path
+) -> None:
+    page = (REPOSITORY / "helm" / "README.md").read_text("utf-8")
+    block = page.partition("Values to begin with:\n")[2].partition("\nThen ")[0]
+    made = rendered(yaml.safe_load(dedent(block)))
+    (tmp_path / "values.json").write_text(data_of(made, "x-config")["values.json"])
+    c = Config()
+    c.Facility.apps_folder = str(REPOSITORY / "images")
+    apply(c, tmp_path / "values.json")
+    proposal = yaml.safe_load(data_of(made, "x-files")["proposal-2026-0142.yaml"])
+    assert parse_proposal(proposal, StorageLayout(config=c)).people == {"grace", "ada"}
+    assert c.DaasAuthenticator.account_source != "nss"
 
 
 def test_every_value_is_explained() -> None:
@@ -209,3 +279,18 @@ def test_every_value_is_explained() -> None:
         names = [f"{top}.{name}" for name in value] if isinstance(value, dict) else [top]
         for name in names:
             assert re.search(rf"`{re.escape(name)}\b", page), name
+
+
+@pytest.mark.parametrize(
+    ("tls", "warned"), [([], True), ([{"secretName": "wildcard"}], False)], ids=["none", "some"]
+)
+def test_the_notes_warn_of_an_ingress_without_a_certificate(
+    kubernetes: KubernetesHere, tls: list[object], warned: bool
+) -> None:
+    ingress = f"--set-json=ingress={json.dumps({'enabled': True, 'tls': tls})}"
+    address = f"--set=publicUrl={LEAST['publicUrl']}"
+    said = kubernetes.helm("install", "x", str(CHART), "--dry-run=server", address, ingress)
+    notes = said.partition("NOTES:")[2]
+    assert ("ingress.tls is empty" in notes) is warned
+    assert LEAST["publicUrl"] in notes
+    assert max(map(len, notes.splitlines())) < 110

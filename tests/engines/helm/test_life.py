@@ -3,6 +3,7 @@
 In the order of the file: each test goes on where the one before has ended (R2, O1).
 """
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -68,11 +69,14 @@ def test_an_upgrade_leaves_the_running_session_alone(installed: Installed, page:
     session, hub = installed.pods(SESSION), installed.pods("app.kubernetes.io/component=hub")
     secret = installed.kubectl("get", "secret", f"{RELEASE}-secret", "-o", "jsonpath={.data}")
     installed.values["hub"]["config"]["PortalApp"]["title"] = "Second title"
+    del installed.values["hub"]["extraConfig"]
     installed.helm("upgrade")
     assert installed.pods(SESSION) == session
     assert installed.pods("app.kubernetes.io/component=hub") != hub
     kept = installed.kubectl("get", "secret", f"{RELEASE}-secret", "-o", "jsonpath={.data}")
     assert kept == secret
+    settings = installed.kubectl("get", "secret", f"{RELEASE}-config", "-o", "jsonpath={.data}")
+    assert set(json.loads(settings)) == {"values.json"}, "a snippet that was removed is gone"
     expect(page.locator("body[data-phase=running]")).to_be_visible()
     home(installed, page)
     expect(page).to_have_title("Home · Second title")
@@ -110,10 +114,10 @@ def test_what_stays_is_what_the_notes_say(installed: Installed, page: Page) -> N
     installed.kubectl("wait", "--for=delete", "pods", ours, "--timeout=60s")
     kinds = ("deployments,services,pods,networkpolicies,roles", "-o", "name")
     left = installed.kubectl("get", *kinds).split()
-    assert left == [f"pod/{name}" for name in session]
+    closed = f"networkpolicy.networking.k8s.io/{RELEASE}-sessions"
+    assert left == [*(f"pod/{name}" for name in session), closed], "she is still shut in"
     kept = installed.kubectl("get", "secrets,pvc", "-o", "name").split()
-    assert kept == [
-        f"secret/{RELEASE}-secret",
-        f"persistentvolumeclaim/{RELEASE}-facility",
-        f"persistentvolumeclaim/{RELEASE}-state",
-    ]
+    secret, folders, state = kept
+    assert secret == f"secret/{RELEASE}-secret"
+    assert folders.startswith(f"persistentvolumeclaim/{RELEASE}-facility-")
+    assert state == f"persistentvolumeclaim/{RELEASE}-state"
