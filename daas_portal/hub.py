@@ -153,6 +153,10 @@ class HubClient:
             "DELETE", self._server(person, name), {"remove": True}, missing_is_fine=True
         )
 
+    async def call_off(self, person: str, name: str) -> None:
+        """End a start that is under way. Raises `Refused` if that takes longer."""
+        await self._call("DELETE", f"starts/{quote(person)}/{quote(name)}")
+
     async def progress(self, person: str, name: str) -> AsyncIterator[Progress]:
         """Follow a start until it is ready or has failed."""
         try:

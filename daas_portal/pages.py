@@ -8,7 +8,6 @@ from urllib.parse import urlencode
 from jupyterhub.services.auth import HubOAuthCallbackHandler
 from tornado.web import HTTPError, RequestHandler, StaticFileHandler, authenticated
 
-from daas_model.errors import BadRequest
 from daas_model.launch import ONE_PROPOSAL
 from daas_portal import views
 from daas_portal.hub import HubSession, Refused
@@ -143,13 +142,11 @@ class Stop(Page):
         sessions = await self.portal.hub.sessions(self.person.name)
         session = sessions.get(name)
         if session and session.pending == "spawn":
-            raise BadRequest(
-                "The session is still starting, so it cannot be stopped yet.",
-                "Wait until it runs, then stop it.",
-            )
+            await self.portal.hub.call_off(self.person.name, name)
         if session:
             await self.portal.hub.stop(self.person.name, name)
-        said = "removed" if session and not session.ready else "stopped"
+        ran = session is None or session.ready or session.pending == "spawn"
+        said = "stopped" if ran else "removed"
         self.redirect(
             f"{self.portal.prefix}?{urlencode({'said': said})}", status=HTTPStatus.SEE_OTHER
         )

@@ -20,7 +20,6 @@ from daas_catalogue.facility import Facility
 from daas_model.engines import Engine
 from daas_model.errors import (
     DaasError,
-    EngineProblem,
     NeedsProposal,
     ProposalNotFound,
     WatchingRefused,
@@ -42,6 +41,7 @@ from daas_spawner.plan import (
     plan_session,
 )
 from daas_spawner.settings import SpawnerSettings
+from daas_spawner.start import Start
 
 #: The parts of the hub's environment that a session needs; the rest is the plan's.
 HUB_VARIABLES = "JUPYTERHUB_"
@@ -55,11 +55,13 @@ class DaasSpawner(SpawnerSettings, Spawner):
     _backend: Backend | None = None
     _engine: Engine | None = None
     _idle: Idle
+    _starting: Start
     _wished = False
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._idle = Idle()
+        self._starting = Start()
 
     @default("start_timeout")
     def _time_for_an_image(self) -> int:
@@ -110,23 +112,22 @@ class DaasSpawner(SpawnerSettings, Spawner):
         try:
             self._idle, self._wished = Idle(), False
             self._backend = None  # the options may name another machine than last time
-            url = await self._started_in_time()
+            self._starting = Start()
+            url = await self._starting.run(
+                self._begin(), max(1, self.start_timeout - ENDING_SECONDS)
+            )
         except DaasError as error:
             self._say(str(error))
             raise refusal(error) from None
         self.backend.watch(self._ended)
         return url
 
-    async def _started_in_time(self) -> str:
-        try:
-            async with asyncio.timeout(max(1, self.start_timeout - ENDING_SECONDS)):
-                return await self.backend.start(await self.plan())
-        except TimeoutError:
-            raise EngineProblem(
-                "It took too long until the app could start.",
-                "What was being fetched goes on: open it again in a few minutes. If that does not "
-                "help, tell your facility's support the code.",
-            ) from None
+    async def _begin(self) -> str:
+        return await self.backend.start(await self.plan())
+
+    def call_off(self) -> None:
+        """Give up a start that is under way, and all that it has begun."""
+        self._starting.call_off()
 
     async def progress(self) -> AsyncIterator[dict[str, object]]:
         """Yield how far the start is whenever there is something new to say; until it ends."""

@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=int, default=5, help="slices of each way")
     parser.add_argument("--seconds", type=float, default=5, help="length of a slice")
     parser.add_argument(
-        "--clocks", type=int, nargs="+", default=[None], help="frame clocks of the X server, in Hz"
+        "--clocks", type=int, nargs="+", default=[60], help="frame clocks of the X server, in Hz"
     )
     parser.add_argument("--fps", type=float, default=0, help="the painter's limit; 0: none")
     parser.add_argument("--line-seconds", type=float, default=300, help="how long to look for lag")

@@ -79,10 +79,12 @@ def running(frame_clock: int | None = None, frames_per_s: float = 0) -> Iterator
 
 
 def _own_clock(folder: Path, frames_per_s: int) -> None:
-    """Put an X server in front of the other that is told its frame clock last."""
+    """Put an X server in front of the other that is told its frame clock last, and for good."""
     (folder / "bin").mkdir()
     script = folder / "bin" / "Xtigervnc"
-    script.write_text(f'#!/bin/sh\nexec /usr/bin/Xtigervnc "$@" -FrameRate {frames_per_s}\n')
+    script.write_text(
+        f'#!/bin/sh\nexec /usr/bin/Xtigervnc "$@" -FrameRate {frames_per_s} -AllowOverride x\n'
+    )
     script.chmod(0o755)
 
 

@@ -26,7 +26,7 @@ WATCH_SECONDS = 5.0
 LOOK_SECONDS = 5.0
 THREADS = 8
 
-_log = logging.getLogger("jupyterhub.daas.engine")
+_log = logging.getLogger("JupyterHub.daas.engine")
 
 #: A container as the engine's list gives it.
 Listed = Mapping[str, Any]

@@ -37,7 +37,7 @@ from daas_spawner.containers.pull_secret import Login, read_login
 #: The label that `images/base/Dockerfile` sets: the image brings what the portal needs.
 RUNTIME = ("daas.runtime", "1")
 
-_log = logging.getLogger("jupyterhub.daas.images")
+_log = logging.getLogger("JupyterHub.daas.images")
 
 
 @dataclass(frozen=True, slots=True)

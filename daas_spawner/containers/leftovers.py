@@ -26,7 +26,7 @@ HUB, SESSION = "daas.hub", "daas.session"
 #: States of a container in which nothing of it runs.
 _OVER = frozenset({"exited", "dead", "stopped"})
 
-_log = logging.getLogger("jupyterhub.daas.engine")
+_log = logging.getLogger("JupyterHub.daas.engine")
 
 
 def _hub(run_folder: Path) -> str:

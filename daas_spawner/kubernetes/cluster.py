@@ -34,7 +34,7 @@ OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 #: So many events are kept of a pod; the latest tell what it waits for.
 EVENTS_KEPT = 20
 
-_log = logging.getLogger("jupyterhub.daas.engine")
+_log = logging.getLogger("JupyterHub.daas.engine")
 
 #: A pod that changed, None when it is no longer there.
 Told = Callable[[PodSeen | None], None]

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterable, Set
 
 from daas_spawner.kubernetes.seen import PodSeen
 
-#: A hub finds its sessions again while it starts; a start takes less than this, too.
+#: A hub has found its sessions again by then; what it has not was being started for one before it.
+FOUND_AGAIN_SECONDS = 60.0
+#: A start takes less than this.
 FORGOTTEN_SECONDS = 1800.0
 
 
@@ -29,7 +31,10 @@ def left_over(
     def is_left(pod: PodSeen) -> bool:
         if pod.ends_at:
             return False
-        forgotten = min(watched_for, now - pod.created) > FORGOTTEN_SECONDS
+        if pod.created < now - watched_for:
+            forgotten = watched_for > FOUND_AGAIN_SECONDS
+        else:
+            forgotten = now - pod.created > FORGOTTEN_SECONDS
         return pod.uid in condemned or (forgotten and not kept(pod.name))
 
     return [pod for pod in pods if is_left(pod)]

@@ -30,7 +30,9 @@ _NOT_FOR_IT = (
     (r"didn't match Pod's node (affinity|selector)", "no node is of the kind that it asks for"),
     (r"untolerated taint|were unschedulable", "its nodes are out of service"),
 )
-_NO_CLAIM = re.compile(r"persistentvolumeclaim \"?[^ ]+\"? not found")
+_NO_CLAIM = re.compile(
+    r"persistentvolumeclaim \"?[^ ]+\"? (not found|is being deleted|bound to non-existent)"
+)
 _UNBOUND = "unbound immediate PersistentVolumeClaims"
 _NO_IMAGE = re.compile(
     r"not found|denied|unauthorized|manifest unknown|no such (?!host)|does not exist", re.I
@@ -47,12 +49,12 @@ _DISPLACED = "PreemptionByScheduler"
 
 def waits_for(pod: PodSeen, events: Sequence[EventSeen], title: str, now: float) -> str:
     """Return what the start of *title* waits for; empty when there is nothing to say."""
+    if _UNBOUND in pod.unplaced or _NO_CLAIM.search(pod.unplaced) or _mount_failed(events):
+        return "Waiting for a folder that the cluster cannot mount yet."
     if pod.unplaced:
         adding = any(event.reason == "TriggeredScaleUp" for event in events)
         more = ": the cluster is adding one" if adding else ""
         return f"Waiting for room in the cluster: {_lack(pod.unplaced)}{more}."
-    if _mount_failed(events):
-        return "Waiting for a folder that the cluster cannot mount yet."
     if pod.waiting in _IMAGE_WORDS:
         return f"The image of {title} cannot be fetched just now; the cluster tries again."
     last = next((one for one in reversed(events) if one.reason in ("Pulling", "Pulled")), None)

@@ -30,6 +30,7 @@ END_SECONDS = 10
 #: Annotations that the pod sees as files, each with where. Their size is limited by the cluster.
 FILES = "daas.hub/file-"
 MOST_FILE_BYTES = 64 * 1024
+TERMINATION_PATH = "/root/termination-log"
 #: What loosens a container where its own settings say nothing, as ours do.
 _APPARMOR = "container.apparmor.security.beta.kubernetes.io/"
 #: The frame that proposals are mounted into, made of the same volume: nothing can be written there.
@@ -150,6 +151,10 @@ def _confined(plan: SessionPlan, resources: Manifest) -> Manifest:
             "readOnlyRootFilesystem": not plan.app.writable_root,
         },
         "stdin": False,
+        # Else the node's file is one that the session may fill, and nobody counts: here, nobody
+        # but root passes the folder.
+        "terminationMessagePath": TERMINATION_PATH,
+        "terminationMessagePolicy": "File",
         "tty": False,
         "workingDir": "/",
     }

@@ -44,10 +44,20 @@ def test_an_image_has_our_runtime_and_no_root(engine: EngineHere) -> None:
 
 
 def test_an_image_has_no_file_that_gives_rights_and_no_compiler(engine: EngineHere) -> None:
+    assert said(engine, UNWANTED) == ""
+
+
+def test_nobody_but_root_passes_the_folder_of_root(engine: EngineHere) -> None:
+    """In a cluster, a file of the node's lies there that all may write."""
+    assert said(engine, "stat -c '%u %a' /root") == "0 700\n"
+
+
+def said(engine: EngineHere, command: str) -> str:
+    """Return what *command* says as root in the image."""
     with engine.client() as client:
-        made = client.create_container(IMAGE, ["-c", UNWANTED], user="0:0", entrypoint=["/bin/sh"])
+        made = client.create_container(IMAGE, ["-c", command], user="0:0", entrypoint=["/bin/sh"])
         client.start(made)
         client.wait(made, timeout=60)
-        found = client.logs(made, stdout=True, stderr=False).decode()
+        found: bytes = client.logs(made, stdout=True, stderr=False)
         client.remove_container(made, force=True)
-    assert found == ""
+    return found.decode()

@@ -207,3 +207,43 @@ async def test_a_start_that_failed_late_keeps_its_sentence_on_the_home_page(
     assert "The app did not start." in (await pi.get(f"{PORTAL}sessions/slow")).text
     states = json.loads((await pi.api("GET", "/users/pi?include_stopped_servers=1")).text)
     assert states["servers"]["slow"]["pending"] is None
+
+
+async def test_a_start_is_called_off_and_leaves_nothing(pi: Visitor, place: TwoEngines) -> None:
+    """Else she would wait for an app, or for room in a cluster, that she does not want any more."""
+    before = len(place.log_text())
+    await begin_slowly(pi)
+    assert supervisor(place)
+    stopped = await pi.portal("stop", session="slow")
+    assert stopped.status == 200
+    assert "slow" not in re.findall(r'data-session="([^"]+)"', stopped.text)
+    with pytest.raises(AssertionError, match="no session runs"):
+        supervisor(place)
+    said = place.log_text()[before:]
+    assert "It was stopped before it ran." in said
+    assert "Traceback" not in said
+    go(place)
+    await pi.portal("open", app="slow")
+    await card(pi, "slow", "Running")
+
+
+async def test_who_opens_it_elsewhere_is_told_that_the_start_was_called_off(
+    pi: Visitor, place: TwoEngines
+) -> None:
+    """The hub has not yet answered who opened it: its answer comes, and says why."""
+    before = len(place.log_text())
+    opening = asyncio.ensure_future(pi.portal("open", app="slow"))
+    await card(pi, "slow", "Starting")
+    assert (await pi.portal("stop", session="slow")).status == 200
+    answer = await asyncio.wait_for(opening, 10)
+    assert "Traceback" not in place.log_text()[before:]
+    assert "Starting Slow…" in answer.text or "It was stopped before it ran." in answer.text
+
+
+async def test_only_the_portal_calls_a_start_off(pi: Visitor) -> None:
+    """Neither a person by cookie or token, nor anybody who is not signed in."""
+    await begin_slowly(pi)
+    for token in ("", await pi.token(), "nonsense"):
+        answer = await pi.api("DELETE", "/starts/pi/slow", token)
+        assert answer.status == 403
+    await card(pi, "slow", "Starting")

@@ -2,11 +2,16 @@
 
 import pytest
 
-from daas_spawner.kubernetes.leftovers import FORGOTTEN_SECONDS, left_over
+from daas_spawner.kubernetes.leftovers import (
+    FORGOTTEN_SECONDS,
+    FOUND_AGAIN_SECONDS,
+    left_over,
+)
 from daas_spawner.kubernetes.seen import PodSeen
 
 NOW = 1_000_000.0
 LONG = FORGOTTEN_SECONDS + 1
+MOMENT = FOUND_AGAIN_SECONDS - 1
 
 
 def pod(age: float, ends_at: float = 0) -> PodSeen:
@@ -16,7 +21,9 @@ def pod(age: float, ends_at: float = 0) -> PodSeen:
 CASES = {
     "kept by a session": (pod(LONG), True, set(), LONG, False),
     "of a hub that has long run": (pod(LONG), False, set(), LONG, True),
-    "of a hub that began a moment ago": (pod(LONG), False, set(), 60.0, False),
+    "older than a hub that began a moment ago": (pod(LONG), False, set(), MOMENT, False),
+    "begun for a hub that ended in that start": (pod(90), False, set(), MOMENT + 2, True),
+    "begun for that hub, and found again": (pod(90), True, set(), MOMENT + 2, False),
     "young": (pod(60), False, set(), LONG, False),
     "it could not be ended": (pod(60), True, {"uid"}, 60.0, True),
     "another could not be ended": (pod(60), False, {"other"}, 60.0, False),

@@ -29,6 +29,12 @@ NAMES = ("worker-7", "registry.example", "daas/pymca", "10.1.2.3", "jupyter-pi",
 NO_NODE = "0/3 nodes are available: "
 PULLING = 'Pulling image "registry.example/daas/pymca:1"'
 NO_MOUNT = 'MountVolume.SetUp failed for volume "pv-data": mount failed: 10.1.2.3:/data'
+GOING_CLAIM = f'{NO_NODE}persistentvolumeclaim "pv-data" is being deleted.'
+UNBOUND = f"{NO_NODE}pod has unbound immediate PersistentVolumeClaims."
+NO_FOLDER_YET = "Waiting for a folder that the cluster cannot mount yet."
+LOST_CLAIM = (
+    f'{NO_NODE}persistentvolumeclaim "pv-data" bound to non-existent persistentvolume "pv-data".'
+)
 NO_CLAIM = f'{NO_NODE}persistentvolumeclaim "pv-data" not found.'
 MANIFEST = "rpc error: registry.example/daas/pymca:1: manifest unknown"
 NO_ANSWER = "dial tcp 10.1.2.3:443: i/o timeout"
@@ -126,13 +132,16 @@ WAITS: dict[str, tuple[PodSeen, list[EventSeen], str]] = {
     "a folder cannot be mounted": (
         pending(waiting="ContainerCreating"),
         [event("Scheduled"), event("FailedMount", NO_MOUNT)],
-        "Waiting for a folder that the cluster cannot mount yet.",
+        NO_FOLDER_YET,
     ),
     "a volume cannot be attached": (
         PENDING,
         [event("FailedAttachVolume", "AttachVolume.Attach failed for volume pv-data")],
-        "Waiting for a folder that the cluster cannot mount yet.",
+        NO_FOLDER_YET,
     ),
+    "a claim is going": (pending(unplaced=GOING_CLAIM), [], NO_FOLDER_YET),
+    "a claim has lost its volume": (pending(unplaced=LOST_CLAIM), [], NO_FOLDER_YET),
+    "a claim has no volume yet": (pending(unplaced=UNBOUND), [], NO_FOLDER_YET),
     "a folder could not be mounted at first": (
         PENDING,
         [event("FailedMount", NO_MOUNT), event("Pulling", PULLING)],
@@ -228,8 +237,10 @@ FAILURES: dict[str, Failure] = {
         NOT_OURS,
     ),
     "a claim that is missing": (pending(unplaced=NO_CLAIM), [], 1, StorageProblem, NO_VOLUME),
+    "a claim that is going": (pending(unplaced=GOING_CLAIM), [], 1, StorageProblem, NO_VOLUME),
+    "a claim without its volume": (pending(unplaced=LOST_CLAIM), [], 1, StorageProblem, NO_VOLUME),
     "a claim without a volume": (
-        pending(unplaced=f"{NO_NODE}pod has unbound immediate PersistentVolumeClaims."),
+        pending(unplaced=UNBOUND),
         [],
         MOUNT_SECONDS + 1,
         StorageProblem,

@@ -121,6 +121,15 @@ async def test_what_a_facility_adds_beside_a_session_stays_and_the_namespace_dec
     assert container_of(pod)["securityContext"] == CONFINED
 
 
+async def test_no_file_of_the_nodes_is_one_that_a_session_can_fill() -> None:
+    """The file for a container's last message can be written by all, and is counted by nobody."""
+    open_to_all = {"terminationMessagePath": "/tmp/message"}
+    pod = await manifest(plan("pymca", "p-1"), extra_container_config=open_to_all)
+    container = container_of(pod)
+    assert container["terminationMessagePath"].startswith("/root/")
+    assert container["terminationMessagePolicy"] == "File"
+
+
 ACCOUNTS = {
     "without groups": Account("pi", 61001, 61001, {}, PI.home),
     "with its own group among them": Account("pi", 61001, 61001, {"pi": 61001}, PI.home),
