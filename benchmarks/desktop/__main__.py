@@ -8,6 +8,8 @@ import argparse
 import os
 import sys
 import time
+import traceback
+from collections.abc import Callable
 
 from benchmarks.desktop import chain, peers, picture, shown, slow, stalled, starts
 from benchmarks.desktop.figures import Figures
@@ -25,7 +27,7 @@ def main() -> int:
     if options.ahead:
         go_ahead()
     if "starts" in options.only:
-        starts.clicks(figures, options.rounds)
+        tried(figures, "clicks", lambda: starts.clicks(figures, options.rounds))
     compared = {"latency", "throughput"} & set(options.only)
     for clock in options.clocks if compared else ():
         with chain.running(clock, options.fps) as here:
@@ -33,7 +35,9 @@ def main() -> int:
     if set(options.only) - {"starts", *compared}:
         # What follows is as a person has it: the session chooses its clock.
         with chain.running(None, options.fps) as here:
-            pictures(figures, here, options)
+            for what, part in parts(figures, here, options).items():
+                if what in options.only:
+                    tried(figures, what, part)
     if options.write:
         figures.write(PAGE, machine())
     for line in figures.missed:
@@ -57,19 +61,27 @@ def both_ways(figures: Figures, here: chain.Chain, options: argparse.Namespace, 
         picture.throughput(figures, here, options.rounds, options.seconds, name)
 
 
-def pictures(figures: Figures, here: chain.Chain, options: argparse.Namespace) -> None:
-    """Measure the other parts that need a session with the painter."""
-    rounds, seconds, only = min(options.rounds, 3), options.seconds, options.only
-    if "memory" in only:
-        stalled.memory(figures, here)
-    if "stalled" in only:
-        stalled.stalled(figures, here, options.stalled_seconds)
-    if "browser" in only:
-        shown.side_by_side(figures, here, options.peers, rounds, seconds)
-    if "browser-line" in only:
-        shown.through_a_line(figures, here, 3 * seconds)
-    if "line" in only:
-        slow.through_a_line(figures, here, options.line_seconds, options.line_seconds / 10)
+def parts(
+    figures: Figures, here: chain.Chain, options: argparse.Namespace
+) -> dict[str, Callable[[], None]]:
+    """Return the other parts that need a session with the painter."""
+    rounds, seconds, line_s = min(options.rounds, 3), options.seconds, options.line_seconds
+    return {
+        "memory": lambda: stalled.memory(figures, here),
+        "stalled": lambda: stalled.stalled(figures, here, options.stalled_seconds),
+        "browser": lambda: shown.side_by_side(figures, here, options.peers, rounds, seconds),
+        "browser-line": lambda: shown.through_a_line(figures, here, 3 * seconds),
+        "line": lambda: slow.through_a_line(figures, here, line_s, line_s / 10),
+    }
+
+
+def tried(figures: Figures, what: str, part: Callable[[], None]) -> None:
+    """Measure a part; one that breaks is a missed bound, and the others go on."""
+    try:
+        part()
+    except Exception as error:
+        traceback.print_exc()
+        figures.add(what, f"not measured: {type(error).__name__}", "", False)
 
 
 def _parser() -> argparse.ArgumentParser:
