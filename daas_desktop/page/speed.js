@@ -66,15 +66,20 @@ setInterval(step, STEP_MS);
 
 // ---- what is said -----------------------------------------------------------------------------------
 
+function roundTrip(milliseconds) {
+  if (milliseconds === undefined || milliseconds === null) return "–";
+  return milliseconds < 1 ? "under 1 ms" : `${Math.round(milliseconds)} ms`;
+}
+
 function tell(framesPerS, bytesPerS) {
-  $("speed-rtt").textContent = link.rtt_ms ? `${Math.max(1, Math.round(link.rtt_ms))} ms` : "–";
+  $("speed-rtt").textContent = roundTrip(link.rtt_ms);
   $("speed-frames").textContent = `${Math.round(framesPerS)} a second`;
   $("speed-bytes").textContent = `${(Math.max(bytesPerS, 0) / 1e6).toFixed(1)} MB a second`;
 }
 
 export function linkMeasured(measured) {
   link = measured;
-  if (link.rtt_ms) shortestMs = Math.min(link.rtt_ms, shortestMs ?? Infinity);
+  shortestMs = Math.min(link.rtt_ms ?? Infinity, shortestMs ?? Infinity);
 }
 
 for (const radio of document.querySelectorAll("#picture input[name=quality]")) {
