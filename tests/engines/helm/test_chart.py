@@ -219,6 +219,20 @@ def test_the_catalogue_is_a_folder_that_is_there(
     assert kind in there
 
 
+@pytest.mark.parametrize(
+    ("values", "files"),
+    [(LEAST, ["values.json"]), (FULL, ["values.json", "10-mine.py"])],
+    ids=["no snippets", "snippets"],
+)
+def test_only_snippets_of_the_values_run(
+    rendered: Render, values: object, files: list[str]
+) -> None:
+    """Also where the Secret has one more, which a chart before this one left there."""
+    pod = one(rendered(values), "Deployment", "x-hub")["spec"]["template"]["spec"]
+    (config,) = (it["secret"] for it in pod["volumes"] if it["name"] == "config")
+    assert config["items"] == [{"key": name, "path": name} for name in files]
+
+
 def test_files_of_the_hub_are_nobody_elses(rendered: Render) -> None:
     """A password of a directory may be among them, and `daas check` looks at their rights."""
     pod = one(rendered(FULL), "Deployment", "x-hub")["spec"]["template"]["spec"]
