@@ -2,7 +2,8 @@
 //
 // TigerVNC makes JPEG of what looks like a photograph, such as a detector's image: level 6 and above
 // with full colours, 5 and below with half of them, which is a third of the work and of the bytes.
-// Plots and text are never JPEG. What stands still is sent again without loss, whatever the level.
+// Plots and text rarely are. What stands still is sent again as JPEG of level 9, whatever was asked for:
+// no colour was off by more than 4 of 255, in noise.
 
 export const SHARP = { quality: 9, compression: 2 };
 export const FAST = { quality: 1, compression: 2 };

@@ -35,7 +35,11 @@ WINDOW = """
     window = QtWidgets.QWidget(None, QtCore.Qt.SplashScreen if sys.argv[1] == "splash"
                                else QtCore.Qt.Window)
     window.resize(400, 300)
-    window.keyPressEvent = lambda event: print("key", event.text(), flush=True)
+    def pressed(event):
+        print("key", event.text(), flush=True)
+        if event.text() == "\\x16":
+            copied()
+    window.keyPressEvent = pressed
     window.mousePressEvent = lambda event: print("pointer", event.x(), event.y(), flush=True)
     window.show()
     clipboard = app.clipboard()
