@@ -60,6 +60,8 @@ def open_page(browser: Browser, shown: Page1080) -> tuple[BrowserContext, Page]:
         page.mouse.click(960, 540)
         page.keyboard.press("k")
         time.sleep(0.3)
+    # Some peers start their X server only now.
+    follow(below(os.getpid(), leave_out=lambda _: False))
     return context, page
 
 
