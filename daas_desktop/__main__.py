@@ -14,6 +14,7 @@ from pathlib import Path
 
 from daas_desktop.picture.display import DesktopError, Display
 from daas_desktop.program.graphics import graphical
+from daas_desktop.program.opening import FILE, Opens
 from daas_desktop.program.process import Program
 
 INHERITED_FD = 3
@@ -42,7 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)  # noqa: T201
         return 1
     command = graphical(options.command, display.environment)
-    program = Program(options.title, command, display.environment)
+    opens = Opens(tuple(options.opens), tuple(options.file_argument) or (FILE,))
+    program = Program(options.title, command, display.environment, opens)
     program.start()
     importing.join()
     from daas_desktop import server  # noqa: PLC0415
@@ -102,6 +104,8 @@ def _parser() -> argparse.ArgumentParser:
         way = ways.add_parser(name, help=about)
         way.add_argument("--title", required=True, help="the app's name, e.g. PyMca")
         way.add_argument("--icon", default="", help="the app's icon, an SVG or PNG file")
+        way.add_argument("--opens", action="append", default=[], help="an ending, e.g. .h5")
+        way.add_argument("--file-argument", action="append", default=[], help="e.g. {file}")
         if name == "tile":
             way.add_argument("--socket", required=True, help="where to listen")
         way.add_argument("command", nargs="+", help="the program, after --")

@@ -19,6 +19,7 @@ from daas_desktop.door.hub_login import LoginError
 from daas_desktop.files.handlers import (
     DownloadHandler,
     FolderHandler,
+    OpenHandler,
     PieceHandler,
     UploadHandler,
 )
@@ -244,6 +245,7 @@ def application(session: Session, prefix: str) -> Application:
             (prefix + "invitations", InvitationsHandler),
             (prefix + "files", FolderHandler),
             (prefix + "files/download", DownloadHandler),
+            (prefix + "files/open", OpenHandler),
             (prefix + "files/upload", UploadHandler),
             (prefix + r"files/upload/([\w-]+)", PieceHandler),
             (prefix + "icon", IconHandler),

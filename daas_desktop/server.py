@@ -23,6 +23,7 @@ from daas_desktop.door.use import Use, WorkWatch
 from daas_desktop.files.session_files import Files
 from daas_desktop.pages import application
 from daas_desktop.picture.clipboard import clipboard_switch
+from daas_desktop.picture.clock import Clock
 from daas_desktop.picture.display import Display
 from daas_desktop.picture.viewers import Viewers
 from daas_desktop.program.closing import Closing
@@ -88,8 +89,10 @@ class Desktop:
         # JupyterLab's own server looks at what a tile's programs do.
         alone = use is not None and self.session.login is not None
         looking = asyncio.create_task(use.run()) if use and alone else None
+        clock = asyncio.create_task(Clock(self.session.viewers, self._display.environment).run())
         await self._told_to_stop()
         server.stop()
+        clock.cancel()
         self.session.files.close()
         if looking is not None:
             looking.cancel()

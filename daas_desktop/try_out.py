@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from daas_desktop.picture.display import READY_WITHIN_S, DesktopError, Display, dies_with_us, end
@@ -31,12 +31,14 @@ def try_out(target: Sequence[str], image: str, port: int) -> int:
     *target* is a command, or an app's folder with its `app.yaml`. With *image* it runs in a
     container of it, without network. Raises DesktopError.
     """
-    command = _command(target)
+    command, environment = _app(target)
     if importlib.util.find_spec("websockify") is None:
         raise DesktopError("websockify is missing: pip install websockify.")
     with tempfile.TemporaryDirectory(prefix="daas-try-") as name:
         folder = Path(name)
-        program = _in_image(image, command, folder) if image else _here(command)
+        program = (
+            _in_image(image, command, folder, environment) if image else _here(command, environment)
+        )
         with program as (process, rfb), _websockify(folder, rfb, port):
             print(  # noqa: T201  the command's own words
                 f"{command[0]} is at http://127.0.0.1:{port}/ until it ends or Ctrl+C is pressed. "
@@ -48,10 +50,11 @@ def try_out(target: Sequence[str], image: str, port: int) -> int:
     return 0
 
 
-def _command(target: Sequence[str]) -> list[str]:
+def _app(target: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Give the command, and the variables that an app's file adds for its desktop."""
     file = Path(target[0], "app.yaml")
     if not file.is_file():
-        return list(target)
+        return list(target), {}
     try:
         import yaml  # noqa: PLC0415  only who builds apps has it
     except ImportError:
@@ -61,16 +64,22 @@ def _command(target: Sequence[str]) -> list[str]:
     try:
         app = yaml.safe_load(file.read_text())
         words = [str(word) for word in app["command"]]
-    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        desktop = app.get("desktop") or {}
+        environment = {str(k): str(v) for k, v in (desktop.get("environment") or {}).items()}
+    except (OSError, yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
         raise DesktopError(f"{file} names no command: {error}") from None
-    return [*words, *target[1:]]
+    if desktop.get("windows") == "own":
+        environment["DAAS_OWN_WINDOW_MANAGER"] = "1"
+    return [*words, *target[1:]], environment
 
 
 @contextlib.contextmanager
-def _here(command: Sequence[str]) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+def _here(
+    command: Sequence[str], environment: Mapping[str, str]
+) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
     if shutil.which(command[0]) is None:
         raise DesktopError(f"{command[0]} is not installed here.")
-    display = Display(os.environ)
+    display = Display({**os.environ, **environment})
     try:
         display.wait()
         display.start_window_manager()
@@ -85,7 +94,7 @@ def _here(command: Sequence[str]) -> Iterator[tuple[subprocess.Popen[bytes], Pat
 
 @contextlib.contextmanager
 def _in_image(
-    image: str, command: Sequence[str], folder: Path
+    image: str, command: Sequence[str], folder: Path, environment: Mapping[str, str]
 ) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
     """Run the program with its X server in a container; the picture's socket is seen from here."""
     engine = shutil.which("docker") or shutil.which("podman")
@@ -98,6 +107,8 @@ def _in_image(
     name = folder.name
     run = [engine, "run", "--rm", "--init", "--name", name, "--network", "none"]
     run += ["--user", f"{person}:{os.getgid() or PERSON}", "--env", f"XDG_RUNTIME_DIR={INSIDE}"]
+    for name_of, text in environment.items():
+        run += ["--env", f"{name_of}={text}"]
     run += ["--env", "HOME=/tmp", "--volume", f"{shared}:{INSIDE}"]
     run += ["--entrypoint", "daas-desktop", image, "show", "--", *command]
     process = subprocess.Popen(run, start_new_session=True)
@@ -153,7 +164,7 @@ def show(command: Sequence[str]) -> int:
     """Run a program with its X server and nothing else: what `try` calls in a container."""
     stop = signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
-        with _here(command) as (process, _):
+        with _here(command, {}) as (process, _):
             return process.wait()
     finally:
         signal.signal(signal.SIGTERM, stop)

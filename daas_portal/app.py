@@ -123,6 +123,7 @@ class PortalApp(Application):
         settings: dict[str, Any] = {
             "portal": Portal(
                 facility=self.facility,
+                examples=bool(self.config.DaasSpawner.get("examples_folder")),
                 hub=hub,
                 opener=Opener(self.facility, hub),
                 templates=templates(),

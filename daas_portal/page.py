@@ -26,9 +26,10 @@ log = logging.getLogger("daas_portal")
 
 @dataclass(frozen=True, slots=True)
 class Portal:
-    """What every page needs."""
+    """What every page needs; *examples* says whether sessions have example data."""
 
     facility: Facility
+    examples: bool
     hub: HubClient
     opener: Opener
     templates: Environment

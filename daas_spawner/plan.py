@@ -196,7 +196,11 @@ def _argv(app: App) -> tuple[str, ...]:
     if app.kind == "web":
         return app.command
     icon = str(APPS / app.name / app.icon)
-    return ("daas-desktop", "serve", "--title", app.title, "--icon", icon, "--", *app.command)
+    # With "=": an argument for a file may begin with a dash.
+    opens = [f"--opens={ending}" for ending in app.desktop.opens]
+    opens += [f"--file-argument={one}" for one in app.desktop.file_arguments if opens]
+    command = ("--", *app.command)
+    return ("daas-desktop", "serve", "--title", app.title, "--icon", icon, *opens, *command)
 
 
 def _environment(

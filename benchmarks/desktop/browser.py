@@ -3,6 +3,7 @@
 Used with our own page and with the peers'; `probe.js` looks at every canvas in the same way.
 """
 
+import os
 import random
 import statistics
 import time
@@ -14,7 +15,9 @@ from pathlib import Path
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from benchmarks.desktop import chain
+from benchmarks.desktop.processes import follow
 from benchmarks.desktop.viewer import RAW, Viewer
+from benchmarks.sessions import below
 from tests.browser.conftest import CHROMIUM, FLAGS
 
 PROBE = Path(__file__).with_name("probe.js")
@@ -36,6 +39,7 @@ def running_browser() -> Iterator[Browser]:
     """Run Chromium."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        follow(below(os.getpid(), leave_out=lambda _: False))
         yield browser
         browser.close()
 
@@ -64,17 +68,22 @@ def order(page: Page, name: str) -> None:
     page.keyboard.press(ORDER_KEYS[name])
 
 
-def keys(page: Page, count: int) -> list[float]:
-    """Return the milliseconds from each key to its square on the canvas."""
-    order(page, "rest")
-    time.sleep(0.6)
+def keys(page: Page, count: int, content: str = "rest") -> list[float]:
+    """Return the milliseconds from each key to its square on the canvas; 2 s for one not seen."""
+    order(page, content)
+    time.sleep(0.6 if content == "rest" else 4)
     page.evaluate("daasProbe.keys = []; daasProbe.pressed = 0")
+    lost = 0
     for _ in range(count):
         page.keyboard.press("k")
+        until = time.monotonic() + 2
         time.sleep(random.uniform(0.05, 0.08))
-    time.sleep(0.3)
+        while (waiting := page.evaluate("daasProbe.pressed")) and time.monotonic() < until:
+            time.sleep(0.02)
+        lost += bool(waiting)
+        page.evaluate("daasProbe.pressed = 0")
     times: list[float] = page.evaluate("daasProbe.keys")
-    return times or [2000.0]
+    return times + [2000.0] * lost
 
 
 def frames_per_s(page: Page, content: str, seconds: float) -> float:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.desktop.processes import find
+from benchmarks.desktop.processes import find, follow
 from benchmarks.desktop.viewer import Viewer
 from benchmarks.desktop.wire import Plain, Web, Wire
 from tests.conftest import REPOSITORY
@@ -28,10 +28,10 @@ class Chain:
     cookies: str
     pids: dict[str, int]
 
-    @property
-    def page(self) -> str:
-        """Where a browser finds the session."""
-        return f"{self.hub.url}/user/pi/desk/"
+    def at(self, port: int | None = None) -> str:
+        """Return where a browser finds the session, by another port if one is given."""
+        own = self.hub.url.rpartition(":")[2]
+        return f"http://127.0.0.1:{port or own}/user/pi/desk/"
 
     @property
     def rfb_path(self) -> str:
@@ -45,11 +45,7 @@ class Chain:
 
     def through(self, port: int | None = None) -> Wire:
         """Connect through proxy and server, by another port if one is given."""
-        url = self.page
-        if port is not None:
-            own = self.hub.url.rpartition(":")[2]
-            url = url.replace(f":{own}/", f":{port}/", 1)
-        return Web(f"{url}rfb", {"Cookie": self.cookies})
+        return Web(f"{self.at(port)}rfb", {"Cookie": self.cookies})
 
 
 @contextlib.contextmanager
@@ -76,16 +72,19 @@ def running(frame_clock: int | None = None, frames_per_s: float = 0) -> Iterator
             "windows": find(r"matchbox-window-manager", home),
             "painter": find(r"\S+ \S+painter.py", home),
         }
+        follow(pids.values())
         chain = Chain(hub, cookies_for(browser, f"{page}rfb"), pids)
         _painter_is_ready(chain)
         yield chain
 
 
 def _own_clock(folder: Path, frames_per_s: int) -> None:
-    """Put an X server in front of the other that is told its frame clock last."""
+    """Put an X server in front of the other that is told its frame clock last, and for good."""
     (folder / "bin").mkdir()
     script = folder / "bin" / "Xtigervnc"
-    script.write_text(f'#!/bin/sh\nexec /usr/bin/Xtigervnc "$@" -FrameRate {frames_per_s}\n')
+    script.write_text(
+        f'#!/bin/sh\nexec /usr/bin/Xtigervnc "$@" -FrameRate {frames_per_s} -AllowOverride x\n'
+    )
     script.chmod(0o755)
 
 

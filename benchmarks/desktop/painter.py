@@ -20,6 +20,7 @@ from benchmarks.desktop.x11 import KEY_PRESS, Screen
 
 AREA = marks.HEIGHT - marks.STRIP
 RINGS = 6
+NOISE = 0.55
 Pixels: TypeAlias = NDArray[np.uint32]
 
 
@@ -27,13 +28,13 @@ def plot() -> Pixels:
     """Return curves on a grid, twice as wide as the screen and the same in both halves."""
     width = marks.WIDTH
     image = np.full((AREA, width), 0xFFFFFF, np.uint32)
-    image[::127, :] = image[:, ::120] = 0xDDDDDD
+    image[::254, :] = image[:, ::240] = 0xDDDDDD
     x = np.arange(width)
-    for turn, colour in ((3, 0x1F77B4), (7, 0xFF7F0E), (11, 0x2CA02C), (17, 0xD62728)):
+    for turn, colour in ((2, 0x1F77B4), (3, 0xFF7F0E)):
         y = (AREA / 2 + AREA / 2.5 * np.sin(2 * np.pi * turn * x / width) / (1 + turn / 9)).astype(
             int
         )
-        y += np.random.default_rng(turn).integers(-6, 7, width)
+        y += np.random.default_rng(turn).integers(-2, 3, width)
         for near, far, column in zip(y, np.roll(y, -1), x, strict=True):
             image[min(near, far) : max(near, far) + 2, column] = colour
     return np.hstack((image, image))
@@ -47,8 +48,11 @@ def rings() -> Pixels:
     mean = 40 + 60 * np.cos(radius / 19) ** 8 + 4000 / (radius + 40)
     frames = []
     for _ in range(RINGS):
-        grey = np.clip(random.poisson(mean), 0, 255).astype(np.uint32)
-        frames.append(grey << 16 | grey << 8 | (255 - grey) // 2)
+        value = np.clip(random.normal(mean, NOISE * np.sqrt(mean)), 0, 255)
+        # Rounded apart, so that there are too many colours for a palette, as in a photograph.
+        red, green, blue = value, value * 0.93 + 5, (255 - value) * 0.52
+        parts = (part.astype(np.uint32) for part in (red, green, blue))
+        frames.append(sum(part << shift for part, shift in zip(parts, (16, 8, 0), strict=True)))
     return np.vstack(frames)
 
 

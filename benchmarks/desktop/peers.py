@@ -16,6 +16,8 @@ from pathlib import Path
 
 from benchmarks.desktop import chain
 from benchmarks.desktop.browser import Page1080
+from benchmarks.desktop.processes import follow
+from benchmarks.sessions import below
 from tests.conftest import REPOSITORY
 from tests.desktop.plain_hub import end_all_of, free_ports
 
@@ -49,6 +51,7 @@ def _served(
             if process.poll() is not None or time.monotonic() > began + 40:
                 raise RuntimeError(log.read_text("utf-8", "replace")[-2000:])
             time.sleep(0.1)
+        follow(below(os.getpid(), leave_out=lambda _: False))
         yield
     finally:
         process.terminate()

@@ -4,7 +4,7 @@ import contextlib
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -32,11 +32,18 @@ class Shares:
         }
 
 
-def ahead(*pids: int) -> None:
-    """Let processes go ahead of the machine's other work, where we may (sched(7), autogroups)."""
+def go_ahead() -> None:
+    """Go ahead of the machine's other work, where we may (sched(7), autogroups)."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text("-15")
+
+
+def follow(pids: Iterable[int]) -> None:
+    """Let processes that have sessions of their own go as far ahead as we do."""
     for pid in pids:
         with contextlib.suppress(OSError):
-            Path(f"/proc/{pid}/autogroup").write_text("-15")
+            nice = Path("/proc/self/autogroup").read_text().split()[-1]
+            Path(f"/proc/{pid}/autogroup").write_text(nice)
 
 
 def find(pattern: str, carrying: str) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from playwright.sync_api import Browser, Error
 
 from benchmarks.desktop import browser as seen
-from benchmarks.desktop import chain, peers
+from benchmarks.desktop import chain, line, peers, slow
 from benchmarks.desktop.figures import Figures, p95
 
 OURS = "our page"
@@ -49,10 +49,29 @@ def side_by_side(
         sharp(figures, browser, here, rounds)
 
 
-def ours(here: chain.Chain) -> seen.Page1080:
-    """Our page, through the hub."""
+def through_a_line(figures: Figures, here: chain.Chain, seconds: float) -> None:
+    """Measure our page through a slow line, where it is the page that adapts the quality."""
+    with (
+        line.between(int(here.hub.url.rpartition(":")[2])) as port,
+        seen.running_browser() as browser,
+        opened(browser, ours(here, port)) as tab,
+    ):
+        keys = seen.keys(tab, 60, "plot")
+        frames = {content: seen.frames_per_s(tab, content, seconds) for content in CONTENT}
+    what = "through the line, in the browser"
+    high = p95(keys)
+    measured = f"{seen.middle(keys):.0f} / {high:.0f} ms"
+    limit = "p95 ≤ 100 ms"
+    figures.add(f"{what}: key with plot-like load, median / p95", measured, limit, high <= 100)
+    for content, (label, _) in CONTENT.items():
+        least = slow.FEWEST_FRAMES[content]
+        figures.at_least(f"{what}: {label}", frames[content], least, "a second")
+
+
+def ours(here: chain.Chain, port: int | None = None) -> seen.Page1080:
+    """Our page, through the hub, by another port if one is given."""
     cookies = dict(part.split("=", 1) for part in here.cookies.split("; "))
-    return seen.Page1080(OURS, here.page, cookies)
+    return seen.Page1080(OURS, here.at(port), cookies)
 
 
 @contextlib.contextmanager

@@ -84,11 +84,29 @@ class FolderHandler(FilesHandler):
                 "places": [{"title": p.title, "writable": p.writable} for p in self.files.places],
                 "upload": self.files.upload and place.writable,
                 "download": self.files.download,
+                "opens": self.session.program.opens.endings,
                 "largest": self.largest,
                 "entries": [asdict(entry) for entry in found],
                 "whole": whole,
             }
         )
+
+
+class OpenHandler(FilesHandler):
+    """A file for the session's own program."""
+
+    async def post(self) -> None:
+        """Let the program open it, in a window of its own if it runs."""
+        place, path = self._asked_for()
+        name = path[-1] if path else b""
+        program = self.session.program
+        if not program.opens.fits(os.fsdecode(name)):
+            raise FilesError(400, f"{program.title} does not open such files.")
+        file, _ = await asyncio.to_thread(open_file, place, path)
+        os.close(file)
+        whole = os.path.join(os.fsencode(place.path), *path)
+        program.open(os.fsdecode(whole))
+        self.session.somebody_is_at_work()
 
 
 class DownloadHandler(FilesHandler):

@@ -2,7 +2,7 @@
 // What is on its way up is in `uploads.js`.
 
 import { focusPicture } from "./keys.js";
-import { $ } from "./page.js";
+import { $, post, title } from "./page.js";
 import { cancelAll, size, upload } from "./uploads.js";
 
 const dialog = $("files");
@@ -89,10 +89,25 @@ function row(entry) {
   } else {
     name.textContent = entry.kind === "link" ? `${entry.name} (link)` : entry.name;
   }
+  if (entry.kind === "file" && opens(entry.name)) name.append(" ", openButton(entry.name, here));
   const bytes = element("td", entry.kind === "file" ? size(entry.size) : "");
   const time = element("td", new Date(entry.changed * 1000).toLocaleString());
   line.append(name, bytes, time);
   return line;
+}
+
+// ---- opening in the program ------------------------------------------------------------------
+
+const opens = (name) => folder.opens.some((ending) => name.toLowerCase().endsWith(ending));
+
+function openButton(name, steps) {
+  const made = button("Open", async () => {
+    const answer = await post(address("files/open", steps)).catch(() => null);
+    if (answer?.ok) dialog.close();
+    else say(answer ? (await answer.text()).trim() : "The session does not answer. Try again.");
+  });
+  made.setAttribute("aria-label", `Open ${name} in ${title}`);
+  return made;
 }
 
 // ---- uploads ---------------------------------------------------------------------------------

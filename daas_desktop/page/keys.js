@@ -125,8 +125,12 @@ field.addEventListener("input", (event) => {
 });
 field.addEventListener("compositionend", typeWhatStandsThere);
 
+// Whoever gives the keyboard to the picture gives it to the field.
 $("screen").addEventListener("pointerdown", (event) => {
   if (event.target !== field) setTimeout(focusPicture);
+});
+$("screen").addEventListener("focusin", (event) => {
+  if (event.target !== field) focusPicture();
 });
 
 // ---- the way out ------------------------------------------------------------------------------

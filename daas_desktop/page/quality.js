@@ -8,14 +8,15 @@ export const SHARP = { quality: 9, compression: 2 };
 export const FAST = { quality: 1, compression: 2 };
 export const BEST = { quality: 6, compression: 2 };
 
-const LADDER = [6, 5, 3, 2, 1, 0];
+// The steps that make a difference: half colours, half the detail, a quarter of it.
+const LADDER = [6, 4, 2, 1];
 const WANTED_PER_S = 24;
 const FAR_LINE_MS = 25;
 
 // One step for what was measured while the picture moved:
 //   framesPerS   pictures shown in a second
 //   busy         part of the time in which a picture was on its way or being decoded, 0 to 1
-//   rttMs, bytesPerS  the line's, as the session measures them; undefined if it does not
+//   rttMs        the line's round trip when it is quiet; undefined while nobody knows
 // Slow pictures alone are no reason: a program may paint two in a second. They are when we are busy.
 export function nextLevel(now, { framesPerS, busy, rttMs = 0 }) {
   const at = LADDER.indexOf(now.quality);

@@ -23,7 +23,7 @@ export function showRole(role) {
   apply();
   $("role").hidden = control;
   if (control) return;
-  $("role-why").textContent = SAID[role.why](role.by);
+  $("role-why").textContent = (SAID[role.why] ?? SAID.watching)(role.by);
   $("role-take").hidden = role.why === "watching";
 }
 

@@ -26,6 +26,8 @@ IN_A_ROW_S, SENT_AT_ONCE, GATHER_S = 0.002, 4, 0.001
 #: The person whose session it is has ended a guest's visit (RFC 6455, 7.4.2: for private use).
 SENT_OUT = 4003
 LONGEST_TAB = 64
+# For the rest of a message in whose middle a viewer has lost control with a key down.
+REST_WITHIN_S = 2.0
 
 
 class Bridge(WebSocket):
@@ -34,6 +36,7 @@ class Bridge(WebSocket):
     _measuring: asyncio.TimerHandle | None = None
     _viewer: Viewer | None = None
     _asked = False
+    _letting_go = False
 
     async def open(self, *_: str, **__: str) -> None:
         """Connect to the X server and begin to carry."""
@@ -59,7 +62,8 @@ class Bridge(WebSocket):
 
     async def on_message(self, message: str | bytes) -> None:
         """Pass on what the browser sent; the next message waits until this one is gone."""
-        assert self._viewer is not None
+        if self._viewer is None:
+            return
         try:
             if isinstance(message, str):
                 raise ProtocolError("a text message")
@@ -67,6 +71,7 @@ class Bridge(WebSocket):
             may = self.session.viewers.controls(self._viewer)
             passed = [piece for piece in pieces if self._sieve.passes(piece, may)]
             await self._send(b"".join(piece.data for piece in passed))
+            await self._release()
         except ProtocolError:
             self.close(1002, "This is not a VNC viewer.")
         except OSError:
@@ -77,20 +82,33 @@ class Bridge(WebSocket):
 
     def let_go(self) -> None:
         """Let go of what this viewer holds; somebody else has the keyboard now."""
-        self._releasing = asyncio.create_task(self._release())
+        self._letting_go = self._sieve.holds
+        self._releasing = asyncio.create_task(self._release_soon())
+
+    async def _release_soon(self) -> None:
+        with contextlib.suppress(OSError):
+            await self._release()
+        if self._letting_go:
+            await asyncio.sleep(REST_WITHIN_S)
+        if self._letting_go:
+            # The X server lets go when the connection ends.
+            self._end(1002, "A message has no end.")
 
     async def _release(self) -> None:
-        with contextlib.suppress(OSError):
+        # Inside a message the X server would take it for the message's rest, and what comes after
+        # for messages that nobody has sifted.
+        if self._letting_go and self._stream.between_messages:
+            self._letting_go = False
             await self._send(self._sieve.releases())
 
     async def _send(self, data: bytes) -> None:
-        # One at a time: a release must not come into the middle of a message.
+        # One at a time: of two who write to a full socket at once, the one writes into the other.
         async with self._writing:
             await asyncio.get_running_loop().sock_sendall(self._x, data)
 
     def send_out(self) -> None:
         """End the visit."""
-        self.close(SENT_OUT, "Your visit has been ended.")
+        self._end(SENT_OUT, "Your visit has been ended.")
 
     def on_pong(self, data: bytes) -> None:
         """Note how long the way to the browser and back takes, behind the pictures on their way."""
@@ -131,6 +149,14 @@ class Bridge(WebSocket):
         """Let go of the X server."""
         if self._measuring is not None:
             self._measuring.cancel()
+        self._leave()
+
+    def _end(self, code: int, reason: str) -> None:
+        # A browser that does not answer a close could go on typing for seconds.
+        self.close(code, reason)
+        self._leave()
+
+    def _leave(self) -> None:
         if self._viewer is not None:
             self.session.viewers.leave(self._viewer)
             self._viewer = None

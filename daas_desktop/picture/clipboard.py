@@ -18,11 +18,7 @@ def clipboard_switch(env: Mapping[str, str]) -> str:
 
 
 def x_parameters(switch: str) -> tuple[str, ...]:
-    """Give the X server's parameters for it.
-
-    Nothing but the desktop's name may be changed later: else any program in the session could
-    (vncconfig) turn the clipboard on again.
-    """
+    """Give the X server's parameters for it."""
     into, out = (int(switch in ("both", way)) for way in ("in", "out"))
     return (
         f"-AcceptCutText={into}",
@@ -30,5 +26,4 @@ def x_parameters(switch: str) -> tuple[str, ...]:
         f"-SendCutText={out}",
         f"-SendPrimary={out}",
         f"-MaxCutText={MOST_BYTES}",
-        "-AllowOverride=desktop",
     )

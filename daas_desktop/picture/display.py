@@ -15,6 +15,8 @@ from pathlib import Path
 from daas_desktop.picture.clipboard import clipboard_switch, x_parameters
 
 GEOMETRY = "1920x1080"
+# What vncconfig may change while it runs: more, and any program could turn the clipboard on again.
+MAY_CHANGE = "desktop,FrameRate"
 READY_WITHIN_S = 15
 END_WITHIN_S = 2
 # The application needs no key to the hub; what it does not have it cannot leak.
@@ -59,6 +61,7 @@ class Display:
             *("-rfbunixpath", self.rfb_path, "-rfbunixmode", "0600", "-rfbport", "-1"),
             *("-SecurityTypes", "None", "-nolisten", "tcp", "-noreset"),
             *("-AlwaysShared", "-AcceptSetDesktopSize", "-geometry", GEOMETRY, "-depth", "24"),
+            *("-AllowOverride", MAY_CHANGE),
             *x_parameters(clipboard_switch(self._base)),
         ]
         with self._log.open("wb") as log:

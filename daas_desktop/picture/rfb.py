@@ -1,7 +1,9 @@
-"""Cuts what a VNC client sends into messages, without waiting for their ends, and sifts them.
+"""Cuts what a VNC client sends into messages, without waiting for long ones, and sifts them.
 
 Called by the bridge, which tells input from chatter with it and drops what comes from somebody
-who only looks. Nothing here does I/O. Source: RFC 6143 and the RFB community specification.
+who only looks. Whatever passes, the X server must cut at the same places: what it may read in
+another way is refused or made plain. Nothing here does I/O. Source: RFC 6143 and the RFB community
+specification.
 """
 
 import enum
@@ -41,6 +43,9 @@ _FIXED = {
     Kind.CONTINUOUS_UPDATES: 10,
     Kind.XVP: 4,
 }
+#: Any other line the X server takes for the one or the other of them, by rules of its own.
+_VERSIONS = frozenset({b"RFB 003.003\n", b"RFB 003.007\n", b"RFB 003.008\n"})
+# What is no longer goes on whole: a key never stands half pressed when somebody loses control.
 _LONGEST_HEAD = 12
 _PRESSES = frozenset({Kind.KEY, Kind.QEMU, Kind.POINTER})
 
@@ -59,7 +64,7 @@ class Piece:
 
 
 class ClientStream:
-    """Follows one client from its first byte; the pieces joined are the stream it sent."""
+    """Follows one client from its first byte; the pieces joined are what the X server may read."""
 
     def __init__(self) -> None:
         self._kind: Kind | None = Kind.VERSION
@@ -69,7 +74,7 @@ class ClientStream:
     def feed(self, data: bytes) -> list[Piece]:
         """Give the pieces that `data` completes or goes on with; at most 11 bytes are held back.
 
-        Raises ProtocolError for a message of unknown type.
+        Raises ProtocolError for a message of unknown type, and for an unknown version.
         """
         data, self._head = self._head + data, b""
         pieces: list[Piece] = []
@@ -79,17 +84,23 @@ class ClientStream:
             if first:
                 kind = self._kind if self._kind is not None else _kind(data[at])
                 length = _length(kind, data[at : at + _LONGEST_HEAD])
-                if length is None:
+                if length is None or len(data) - at < length <= _LONGEST_HEAD:
                     self._head = data[at:]
                     break
                 self._current, self._missing = kind, length
             run = data[at : at + self._missing]
-            pieces.append(Piece(self._current, run, first))
+            plain = _plain_pointer(run) if self._current is Kind.POINTER else run
+            pieces.append(Piece(self._current, plain, first))
             at += len(run)
             self._missing -= len(run)
             if self._missing == 0 and self._kind is not None:
                 self._kind = _next_handshake(self._kind, run)
         return pieces
+
+    @property
+    def between_messages(self) -> bool:
+        """Say whether something else may be sent now without standing inside a message."""
+        return self._missing == 0
 
 
 class Sieve:
@@ -111,6 +122,11 @@ class Sieve:
             self._note(piece.kind)
         return self._passes
 
+    @property
+    def holds(self) -> bool:
+        """Say whether a key or a button is down."""
+        return bool(self._keys or self._pointer)
+
     def releases(self) -> bytes:
         """Give the messages that let go of everything, and forget it."""
         released = b"".join(self._keys.values()) + self._pointer
@@ -125,10 +141,8 @@ class Sieve:
             case Kind.QEMU if len(message) == 12 and message[1] == 0:
                 up = message[:2] + b"\0\0" + message[4:]
                 self._press(message[4:], down=message[2:4] != b"\0\0", up=up)
-            case Kind.POINTER if len(message) >= 6 and len(message) == (
-                7 if message[1] & 0x80 else 6
-            ):
-                self._pointer = b"\5\0" + message[2:6] if any((message[1], *message[6:])) else b""
+            case Kind.POINTER if len(message) == 6:
+                self._pointer = b"\5\0" + message[2:] if message[1] else b""
 
     def _press(self, key: bytes, *, down: bool, up: bytes) -> None:
         if down:
@@ -145,8 +159,18 @@ def _kind(number: int) -> Kind:
     return kind
 
 
+def _plain_pointer(message: bytes) -> bytes:
+    """Give a pointer message without the buttons beyond the seventh.
+
+    Which X server reads their byte depends on its version, and on what the client asked for.
+    """
+    return bytes((message[0], message[1] & 0x7F)) + message[2:6]
+
+
 def _next_handshake(done: Kind, data: bytes) -> Kind | None:
     if done is Kind.VERSION:
+        if data not in _VERSIONS:
+            raise ProtocolError(f"unknown version {data!r}")
         # A 3.3 client does not choose a security type (RFC 6143, 7.1.2).
         return Kind.CLIENT_INIT if data == b"RFB 003.003\n" else Kind.SECURITY
     return Kind.CLIENT_INIT if done is Kind.SECURITY else None
@@ -155,8 +179,7 @@ def _next_handshake(done: Kind, data: bytes) -> Kind | None:
 def _length(kind: Kind, head: bytes) -> int | None:  # noqa: PLR0911
     """Give the whole message's length, or None while `head` is too short to tell."""
     if kind in _FIXED:
-        # The version line must be whole to be understood; everything else may come in parts.
-        return None if kind is Kind.VERSION and len(head) < _FIXED[kind] else _FIXED[kind]
+        return _FIXED[kind]
     match kind:
         case Kind.POINTER if len(head) >= 2:
             # The marker bit of the extended mouse buttons announces one more byte.

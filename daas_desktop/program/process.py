@@ -4,6 +4,7 @@ Called by `__main__` (first start, before tornado is there) and by the server, w
 output, tells it of ended children and starts it again when the person asks.
 """
 
+import contextlib
 import os
 import shutil
 import signal
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from daas_desktop.picture.display import dies_with_us
+from daas_desktop.program.opening import NO_FILES, Opens
 
 if TYPE_CHECKING:
     # Imported later, by tornado, while the program starts already.
@@ -36,8 +38,15 @@ class State:
 class Program:
     """One application that can be started again; `changed` is called after each change."""
 
-    def __init__(self, title: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        title: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        opens: Opens = NO_FILES,
+    ) -> None:
         self.title = title
+        self.opens = opens
         self.environment = environment
         self.state = State("ended")
         self.changed: Callable[[], None] = lambda: None
@@ -46,9 +55,13 @@ class Program:
         self._command = list(command)
         self._output = bytearray()
         self._process: subprocess.Popen[bytes] | None = None
+        self._others: list[subprocess.Popen[bytes]] = []
 
-    def start(self) -> None:
-        """Start the program, unless it runs; a missing program is a state, not an error."""
+    def start(self, more: Sequence[str] = ()) -> None:
+        """Start the program, unless it runs; a missing program is a state, not an error.
+
+        *more* follows its command this time.
+        """
         if self.state.phase in ("starting", "running"):
             return
         self._kill_group(signal.SIGKILL)
@@ -61,17 +74,31 @@ class Program:
         os.set_blocking(self._output_fd, False)
         self._listen()
         try:
-            self._process = subprocess.Popen(
-                dies_with_us(self._command),
-                env=dict(self.environment),
-                stdin=subprocess.DEVNULL,
-                stdout=theirs,
-                stderr=theirs,
-                start_new_session=True,
-            )
+            self._process = self._run(more, theirs)
         finally:
             os.close(theirs)
         self._become(State("starting"))
+
+    def open(self, path: str) -> None:
+        """Start it with the file at *path*, once more if it runs.
+
+        A program that wants to run once hands over to itself, as when a file manager opens it.
+        """
+        more = self.opens.arguments_for(path)
+        if self.state.phase in ("starting", "running"):
+            self._others.append(self._run(more, subprocess.DEVNULL))
+        else:
+            self.start(more)
+
+    def _run(self, more: Sequence[str], output: int) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
+            dies_with_us([*self._command, *more]),
+            env=dict(self.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
 
     def attach(self, loop: "AbstractEventLoop") -> None:
         """Let `loop` take what the program writes, from now on."""
@@ -87,8 +114,12 @@ class Program:
         """Notice that the program has ended; called whenever a child of ours did."""
         if self._process is None or self.state.phase not in ("starting", "running"):
             return
+        self._others = [other for other in self._others if other.poll() is None]
         status = self._process.poll()
-        if status is not None:
+        if status is not None and self._others:
+            # It goes on in a window that was opened for a file.
+            self._process = self._others.pop(0)
+        elif status is not None:
             self._read_output()
             self._save_output()
             self._become(State("ended", status))
@@ -139,22 +170,21 @@ class Program:
 
     def close(self) -> None:
         """End the program and all of its process group, within a few seconds."""
-        process = self._process
+        started = [*([self._process] if self._process is not None else []), *self._others]
         self._kill_group(signal.SIGTERM)
-        if process is not None:
-            deadline = time.monotonic() + END_WITHIN_S
-            while process.poll() is None and time.monotonic() < deadline:
-                time.sleep(0.02)
-            self._kill_group(signal.SIGKILL)
-            process.wait()
+        deadline = time.monotonic() + END_WITHIN_S
+        while time.monotonic() < deadline and any(one.poll() is None for one in started):
+            time.sleep(0.02)
+        self._kill_group(signal.SIGKILL)
+        for one in started:
+            one.wait()
         self._close_output()
 
     def _kill_group(self, how: signal.Signals) -> None:
-        if self._process is not None:
-            try:
-                os.killpg(self._process.pid, how)
-            except ProcessLookupError:
-                return
+        for process in (self._process, *self._others):
+            if process is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, how)
 
     def _become(self, state: State) -> None:
         self.state = state

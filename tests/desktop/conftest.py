@@ -36,6 +36,7 @@ WINDOW = """
                                else QtCore.Qt.Window)
     window.resize(400, 300)
     window.keyPressEvent = lambda event: print("key", event.text(), flush=True)
+    window.mousePressEvent = lambda event: print("pointer", event.x(), event.y(), flush=True)
     window.show()
     clipboard = app.clipboard()
     def copied():
@@ -165,6 +166,9 @@ class Viewer:
         elif size == 127:
             (size,) = struct.unpack(">Q", self._file.read(8))
         data = self._file.read(size)
+        if head[0] & 0xF == 9:
+            # As browsers do by themselves: the server measures the way by it.
+            self.socket.sendall(bytes([0x8A, 0x80 | size]) + b"\0\0\0\0" + data)
         return data if head[0] & 0xF == 2 else b""
 
     def handshake(self) -> tuple[int, int]:
@@ -271,14 +275,18 @@ def start(session_python: Path, directory: Path) -> Iterator[Callable[..., Deskt
     started: list[subprocess.Popen[bytes]] = []
 
     def begin(
-        *command: str, title: str = "Test program", within: tuple[str, ...] = (), **extra: str
+        *command: str,
+        title: str = "Test program",
+        within: tuple[str, ...] = (),
+        options: tuple[str, ...] = (),
+        **extra: str,
     ) -> Desktop:
         log = directory / "desktop.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [
                     *(*within, session_python, "-m", "daas_desktop", "tile"),
-                    *("--socket", directory / "s", "--title", title, "--", *command),
+                    *("--socket", directory / "s", "--title", title, *options, "--", *command),
                 ],
                 env={**session_environment(directory), **extra},
                 cwd=directory,

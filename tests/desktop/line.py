@@ -2,6 +2,7 @@
 
 import selectors
 import socket
+import struct
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +21,7 @@ class Line:
         self._wake, self._woken = socket.socketpair()
         self._selector.register(self._woken, selectors.EVENT_READ)
         self._down = self._over = False
+        self._sockets: set[socket.socket] = set()
         self._thread = threading.Thread(target=self._carry)
         self._thread.start()
 
@@ -55,6 +57,8 @@ class Line:
         data = b""
         with suppress(OSError):
             data = end.recv(65536)
+        if data.startswith(b"GET /rfb"):
+            self._sockets.add(end)
         try:
             self._other[end].sendall(data)
         except OSError:
@@ -67,6 +71,13 @@ class Line:
             if each is not None and self._other.pop(each, None) is not None:
                 self._selector.unregister(each)
                 each.close()
+
+    def end(self, code: int, reason: str = "") -> None:
+        """End each web socket as its server would, if nothing is on the way just now."""
+        data = struct.pack(">H", code) + reason.encode()
+        for near in self._sockets & self._other.keys():
+            near.sendall(bytes([0x88, len(data)]) + data)
+            near.shutdown(socket.SHUT_WR)
 
     def cut(self, down: bool = True) -> None:
         self._down = down

@@ -181,7 +181,7 @@ def sessions(
         "JUPYTERHUB_ROOT_DIR": home,
     }
     start = "from daas_desktop.notebook.start import main; main()"
-    desktop = [str(python), "-m", "daas_desktop", "serve", "--title", "Sleep"]
+    desktop = [str(python), "-m", "daas_desktop", "serve", "--title", "Sleep", "--opens=.mca"]
     return {
         "env": {**environment, **extra},
         "desktop": [*desktop, "--", *command],

@@ -5,12 +5,14 @@ import os
 import random
 import string
 import struct
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from daas_desktop.picture.clipboard import clipboard_switch, x_parameters
+from daas_desktop.picture.clipboard import clipboard_switch
 from tests.desktop.chromium import violations
 
 TEXT = "µ and Å"
@@ -182,5 +184,15 @@ def test_the_switch_is_read_from_the_environment(
     assert clipboard_switch(environment) == expected
 
 
-def test_no_program_in_the_session_can_turn_the_clipboard_on_again() -> None:
-    assert "-AllowOverride=desktop" in x_parameters("off")
+def test_no_program_in_the_session_can_turn_the_clipboard_on_again(
+    start: Callable[..., Any], window: tuple[str, ...]
+) -> None:
+    desktop = start(*window, DAAS_CLIPBOARD="off")
+    desktop.reaches("running")
+    told = Path(f"/proc/{desktop.program_pid()}/environ").read_text().split("\0")
+    environment = dict(line.split("=", 1) for line in told if "=" in line)
+    for parameter in ("SendCutText", "AcceptCutText", "SendPrimary", "SetPrimary"):
+        subprocess.run(["vncconfig", "-set", f"{parameter}=1"], env=environment, check=False)
+        asked = ["vncconfig", "-get", parameter]
+        done = subprocess.run(asked, env=environment, capture_output=True, text=True, check=True)
+        assert done.stdout.strip() in ("0", "off"), parameter

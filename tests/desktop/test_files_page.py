@@ -1,6 +1,8 @@
 """The dialog "Files" and the button "End session", in a real browser behind hub and proxy."""
 
+import contextlib
 import os
+import signal
 import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -67,6 +69,34 @@ def test_files_go_up_and_down_through_hub_and_proxy(
     wait_until(
         lambda: page.evaluate("document.activeElement.id") == "keyboard", "the picture has it"
     )
+    assert page.complaints == []
+
+
+def started_with(argument: str) -> int:
+    """The process that has this as its last argument; 0 when there is none."""
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if file.read_text(errors="replace").split("\0")[-2:-1] == [argument]:
+                return int(file.parent.name)
+    return 0
+
+
+def test_a_file_is_opened_in_the_program(
+    page: Any, hub: PlainHub, wait_until: Callable[..., Any]
+) -> None:
+    (hub.folder / "fe.mca").touch()
+    (hub.folder / "notes.txt").touch()
+    open_files(page)
+    page.wait_for_selector("#files-list a:text-is('notes.txt')")
+    assert page.get_by_role("button", name="Open notes.txt in Sleep").count() == 0
+    assert violations(page) == []
+    with page.expect_response("**/files/open?*") as answer:
+        page.get_by_role("button", name="Open fe.mca in Sleep").click()
+    assert answer.value.status == 200
+    page.wait_for_selector("#files", state="hidden")
+    opened = wait_until(lambda: started_with(str(hub.folder / "fe.mca")), "the program has it")
+    os.kill(opened, signal.SIGTERM)
+    wait_until(lambda: not started_with(str(hub.folder / "fe.mca")), "it has ended")
     assert page.complaints == []
 
 

@@ -14,7 +14,6 @@ MESSAGES = {
     "update request": (Kind.UPDATE_REQUEST, struct.pack(">BBHHHH", 3, 1, 0, 0, 1920, 1080)),
     "key": (Kind.KEY, struct.pack(">BBHI", 4, 1, 0, 0x61)),
     "pointer": (Kind.POINTER, struct.pack(">BBHH", 5, 0x7F, 1, 2)),
-    "pointer with extended buttons": (Kind.POINTER, struct.pack(">BBHHB", 5, 0x80, 1, 2, 3)),
     "empty cut text": (Kind.CUT_TEXT, struct.pack(">B3xi", 6, 0)),
     "cut text": (Kind.CUT_TEXT, struct.pack(">B3xi", 6, 5) + b"hello"),
     "extended clipboard": (Kind.CUT_TEXT, struct.pack(">B3xiI", 6, -4, 1 << 27)),
@@ -81,6 +80,34 @@ def test_the_handshake_has_the_parts_of_its_version(hello: bytes, kinds: list[Ki
     stream = ClientStream()
     assert [kind for kind, _ in joined(stream.feed(hello))] == kinds
     assert joined(stream.feed(MESSAGES["key"][1])) == [MESSAGES["key"]]
+
+
+@pytest.mark.parametrize("line", [b"RFB 003.005\n", b"RFB 003.003 ", b"RFB   3.  3\n"])
+def test_a_version_that_the_x_server_takes_for_another_is_an_error(line: bytes) -> None:
+    with pytest.raises(ProtocolError):
+        ClientStream().feed(line)
+
+
+@pytest.mark.parametrize("size", range(1, 8))
+def test_a_pointer_goes_on_without_the_byte_that_not_every_x_server_reads(size: int) -> None:
+    sent = struct.pack(">BBHHB", 5, 0x81, 1, 2, 3) + MESSAGES["key"][1]
+    stream = ClientStream()
+    stream.feed(HELLO)
+    pieces = [p for at in range(0, len(sent), size) for p in stream.feed(sent[at : at + size])]
+    pointer = (Kind.POINTER, struct.pack(">BBHH", 5, 1, 1, 2))
+    assert joined(pieces) == [pointer, MESSAGES["key"]]
+
+
+@pytest.mark.parametrize("name", ["key", "pointer", "QEMU key", "update request"])
+def test_a_short_message_is_passed_on_whole(name: str) -> None:
+    """So that what lets go of keys never stands inside one."""
+    kind, data = MESSAGES[name]
+    stream = ClientStream()
+    stream.feed(HELLO)
+    for at in range(len(data) - 1):
+        assert stream.feed(data[at : at + 1]) == []
+        assert stream.between_messages
+    assert stream.feed(data[-1:]) == [Piece(kind, data, first=True)]
 
 
 def test_a_long_text_is_passed_on_without_waiting_for_its_end() -> None:

@@ -181,12 +181,15 @@ def test_what_cannot_be_tried_is_said_in_a_sentence(
     assert "Traceback" not in done.stderr
 
 
-def test_an_apps_folder_names_its_command(directory: Path, session_python: Path) -> None:
+def test_an_apps_folder_names_its_command_and_its_variables(
+    directory: Path, session_python: Path
+) -> None:
     del session_python
     app = directory / "app"
     app.mkdir()
     (app / "app.yaml").write_text(
-        "title: T\nsummary: T\nkind: desktop\ncommand: [sh, -c, exit 3]\n"
+        "title: T\nsummary: T\nkind: desktop\ncommand: [sh, -c, 'exit $HOW']\n"
+        "desktop: {environment: {HOW: '3'}}\n"
     )
     (port,) = free_ports(1)
     done = subprocess.run(

@@ -96,6 +96,20 @@ def test_an_app_may_say_where_it_starts(said: str, proposals: tuple[str, ...], f
     assert str(made.folder) == folder
 
 
+def test_the_desktop_is_told_which_files_the_program_opens() -> None:
+    told = Desktop(opens=(".h5", ".mca"), file_arguments=("-f", "{file}"))
+    argv = plan_of(replace(APPS["pymca"], desktop=told)).argv
+    said = argv[: argv.index("--")]
+    assert said[-4:] == (
+        "--opens=.h5",
+        "--opens=.mca",
+        "--file-argument=-f",
+        "--file-argument={file}",
+    )
+    argv = plan_of(replace(APPS["pymca"], desktop=Desktop())).argv
+    assert not [word for word in argv if word.startswith(("--opens", "--file"))]
+
+
 def test_an_app_has_variables_of_its_own_and_none_of_the_portals() -> None:
     desktop = Desktop(environment={"QT_SCALE_FACTOR": "2", "HOME": "/root"}, windows="own")
     environment = plan_of(replace(APPS["pymca"], desktop=desktop), "p-1").environment

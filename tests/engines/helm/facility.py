@@ -106,7 +106,7 @@ def values(top: Path, host: str, office: int, url: str) -> dict[str, Any]:
         "sessions": {"images": {"prefix": "docker.io/daas/", **never}},
         "storage": {"volumes": {"facility": {"path": INSIDE, "hostPath": {"path": str(top)}}}},
         "machines": [{"name": "small", "title": "Small", "cpus": 1, "memory_gib": 1.5}],
-        "apps": {"leftOut": ["crystfel", "desktop-full", "silx-pyfai", "jupyterlab"]},
+        "apps": {"leftOut": ["crystfel", "desktop-full", "silx-pyfai", "terminal", "jupyterlab"]},
         "catalogue": {"files": {"2026-0142.yaml": PROPOSAL}},
     }
 

@@ -4,12 +4,15 @@ import json
 import re
 from base64 import b64decode
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
 import yaml
 from traitlets.config import Config
 
+from daas_catalogue.files import parse_proposal
+from daas_catalogue.layout import StorageLayout
 from daas_command.chart import apply
 from daas_command.known import known, refusals
 from tests.conftest import REPOSITORY
@@ -216,6 +219,27 @@ def test_the_catalogue_is_a_folder_that_is_there(
     assert kind in there
 
 
+@pytest.mark.parametrize(
+    ("values", "files"),
+    [(LEAST, ["values.json"]), (FULL, ["values.json", "10-mine.py"])],
+    ids=["no snippets", "snippets"],
+)
+def test_only_snippets_of_the_values_run(
+    rendered: Render, values: object, files: list[str]
+) -> None:
+    """Also where the Secret has one more, which a chart before this one left there."""
+    pod = one(rendered(values), "Deployment", "x-hub")["spec"]["template"]["spec"]
+    (config,) = (it["secret"] for it in pod["volumes"] if it["name"] == "config")
+    assert config["items"] == [{"key": name, "path": name} for name in files]
+
+
+def test_files_of_the_hub_are_nobody_elses(rendered: Render) -> None:
+    """A password of a directory may be among them, and `daas check` looks at their rights."""
+    pod = one(rendered(FULL), "Deployment", "x-hub")["spec"]["template"]["spec"]
+    modes = {it["name"]: it["secret"].get("defaultMode") for it in pod["volumes"] if "secret" in it}
+    assert (modes["config"], modes["files"]) == (0o440, 0o440)
+
+
 def test_an_app_is_offered_when_its_image_is_one_that_the_page_builds(rendered: Render) -> None:
     config = json.loads(data_of(rendered(LEAST), "x-config")["values.json"])["config"]
     page = (REPOSITORY / "helm" / "README.md").read_text("utf-8")
@@ -245,6 +269,21 @@ def test_wrong_values_are_refused_with_the_place(helm: Helm, values: object, nam
     assert named in done.stderr
     assert "values don't meet the specifications" in done.stderr
     assert len(done.stderr) < 1500
+
+
+def test_the_values_to_begin_with_are_taken_by_chart_and_hub(
+    rendered: Render, tmp_path: Path
+) -> None:
+    page = (REPOSITORY / "helm" / "README.md").read_text("utf-8")
+    block = page.partition("Values to begin with:\n")[2].partition("\nThen ")[0]
+    made = rendered(yaml.safe_load(dedent(block)))
+    (tmp_path / "values.json").write_text(data_of(made, "x-config")["values.json"])
+    c = Config()
+    c.Facility.apps_folder = str(REPOSITORY / "images")
+    apply(c, tmp_path / "values.json")
+    proposal = yaml.safe_load(data_of(made, "x-files")["proposal-2026-0142.yaml"])
+    assert parse_proposal(proposal, StorageLayout(config=c)).people == {"grace", "ada"}
+    assert c.DaasAuthenticator.account_source != "nss"
 
 
 def test_every_value_is_explained() -> None:
