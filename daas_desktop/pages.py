@@ -128,7 +128,8 @@ class StateHandler(Handler):
 
     async def _tell(self, others: Told) -> None:
         told: tuple[str, ...] = ()
-        while True:
+        # Who is sent out hears no more; the hub may be away, and forgets her later.
+        while not self._is_refused(self.visitor):
             change = self.session.changes.upcoming()
             now = tuple(self._events(others))
             self.write("".join(event for event in now if event not in told) or ":\n\n")

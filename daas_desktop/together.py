@@ -10,7 +10,7 @@ from typing import Any
 
 from tornado.web import HTTPError
 
-from daas_desktop.door.hub import HubUnreachableError
+from daas_desktop.door.hub import Hub, HubUnreachableError
 from daas_desktop.picture.viewers import Viewer, Viewers
 from daas_desktop.web import Handler
 
@@ -105,7 +105,7 @@ class GuestHandler(Handler):
         # First here, where it works at once; the hub may be away.
         viewers.send_out(guest.name)
         try:
-            await self._call_hub(guest.name)
+            await tell_hub(viewers, self.session.hub)
         except HubUnreachableError:
             self.send_error(
                 503,
@@ -115,10 +115,16 @@ class GuestHandler(Handler):
             return
         self.set_status(204)
 
-    async def _call_hub(self, name: str) -> None:
-        hub = self.session.hub
+
+async def tell_hub(viewers: Viewers, hub: Hub | None) -> None:
+    """Have the hub take back the rights of all whom it does not know to be sent out.
+
+    It takes the open invitations back with them. Raises HubUnreachableError.
+    """
+    for name in sorted(viewers.untold):
         if hub is not None:
             await hub.call_invitations("DELETE", name)
+        viewers.untold.discard(name)
 
 
 class InvitationsHandler(Handler):
@@ -132,6 +138,9 @@ class InvitationsHandler(Handler):
         if hub is None or self.session.login is None or self.session.watching == OFF:
             raise HTTPError(403, reason="Nobody can be invited here.")
         try:
+            # Before: it would take the new invitation back as well, and without it whoever was
+            # sent out while the hub was away would come back by an old one.
+            await tell_hub(self.session.viewers, hub)
             answer = await hub.call_invitations("POST")
         except HubUnreachableError:
             answer = {}
@@ -152,6 +161,7 @@ class InvitationsHandler(Handler):
         try:
             if hub is not None:
                 await hub.call_invitations("DELETE")
+            self.session.viewers.untold.clear()
         except HubUnreachableError:
             self.send_error(503, reason="The portal did not answer. Try again.")
             return

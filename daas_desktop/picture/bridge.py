@@ -25,6 +25,7 @@ MEASURE_EVERY_S = 1.0
 IN_A_ROW_S, SENT_AT_ONCE, GATHER_S = 0.002, 4, 0.001
 #: The person whose session it is has ended a guest's visit (RFC 6455, 7.4.2: for private use).
 SENT_OUT = 4003
+TOO_MANY = 4004
 LONGEST_TAB = 64
 # For the rest of a message in whose middle a viewer has lost control with a key down.
 REST_WITHIN_S = 2.0
@@ -47,6 +48,11 @@ class Bridge(WebSocket):
         self._carrying: asyncio.Task[None] | None = None
         self._x = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._x.setblocking(False)
+        visitor, viewers = self.visitor, self.session.viewers
+        if not visitor.owner and not viewers.has_room_for(visitor.name):
+            self._x.close()
+            self.close(TOO_MANY, "You watch this in too many places.")
+            return
         try:
             await asyncio.get_running_loop().sock_connect(self._x, self.session.rfb_path)
         except OSError:
@@ -55,8 +61,8 @@ class Bridge(WebSocket):
             return
         self._carrying = asyncio.create_task(self._carry_pictures())
         tab = self.get_query_argument("tab", "")[:LONGEST_TAB]
-        self._viewer = Viewer(self.visitor.name, self.visitor.owner, tab, self)
-        self.session.viewers.join(self._viewer)
+        self._viewer = Viewer(visitor.name, visitor.owner, tab, self)
+        viewers.join(self._viewer)
         self.session.watch(self)
         self._measure()
 

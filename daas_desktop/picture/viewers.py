@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
+#: Each picture takes the X server's time and memory, and two descriptors of ours.
+MOST_OF_A_GUEST = 8
+
 
 class Connection(Protocol):
     """What carries one viewer's picture."""
@@ -47,6 +50,8 @@ class Viewers:
         self._changed = changed
         self._connected: list[Viewer] = []
         self._sent_out: set[str] = set()
+        #: Who was sent out without the hub having heard it: she still holds her right there.
+        self.untold: set[str] = set()
         self._in_control: Viewer | None = None
 
     def __iter__(self) -> Iterator[Viewer]:
@@ -58,6 +63,11 @@ class Viewers:
         if viewer.owner:
             self._hand_over(viewer)
         self._changed()
+
+    def has_room_for(self, name: str) -> bool:
+        """Say whether a guest may have one more picture."""
+        of_hers = [one for one in self._connected if one.name == name and not one.owner]
+        return name not in self._sent_out and len(of_hers) < MOST_OF_A_GUEST
 
     def leave(self, viewer: Viewer) -> None:
         """Forget a viewer; control falls back to the person's newest tab, if there is one."""
@@ -87,12 +97,14 @@ class Viewers:
     def send_out(self, name: str) -> None:
         """End all visits of a guest, who is not let in again until she is invited anew."""
         self._sent_out.add(name)
+        self.untold.add(name)
         for one in [one for one in self._connected if one.name == name and not one.owner]:
             one.connection.send_out()
+        self._changed()
 
     def invite_anew(self) -> None:
-        """Let in who was sent out, if the hub still does."""
-        self._sent_out.clear()
+        """Let in who was sent out, if the hub does; it has heard of them."""
+        self._sent_out &= self.untold
 
     def is_sent_out(self, name: str) -> bool:
         """Say whether a guest was sent out."""

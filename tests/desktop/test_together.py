@@ -12,6 +12,7 @@ import pytest
 import requests
 from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType, WSServerHandshakeError
 
+from daas_desktop.picture.viewers import MOST_OF_A_GUEST
 from tests.desktop.plain_hub import PlainHub, api, cookies_for, signed_in
 
 CTRL, A = 0xFFE3, 0x61
@@ -180,6 +181,15 @@ async def test_a_guest_looks_and_that_is_all(hub: PlainHub, shared: str) -> None
         assert role == {"control": False, "why": "watching", "by": "pi"}
 
 
+async def test_a_guest_has_a_few_pictures_and_no_more(hub: PlainHub, shared: str) -> None:
+    async with guest(hub, "other", shared) as other:
+        for number in range(MOST_OF_A_GUEST):
+            await other.look(f"many{number}")
+        address = f"{other.url}rfb"
+        one_more = await other.http.ws_connect(address, headers=other.headers(address))
+        assert (await one_more.receive(timeout=10)).data == 4004
+
+
 async def test_the_person_gives_control_takes_it_back_and_sends_the_guest_out(
     hub: PlainHub, shared: str
 ) -> None:
@@ -195,13 +205,24 @@ async def test_the_person_gives_control_takes_it_back_and_sends_the_guest_out(
         assert (await told(pi, "p2", "role"))["why"] == "given"
         assert await pi.status("POST", "control?tab=p2", token) == 204
         assert (await told(other, "o2", "role"))["control"] is False
+        events = asyncio.create_task(all_told(other))
         # The plain hub of the tests knows no invitations: she is out all the same.
         assert await pi.status("DELETE", f"guests/{number}", token) == 503
         while (message := await socket.receive(timeout=10)).type is WSMsgType.BINARY:
             pass
         assert message.data == 4003
+        async with asyncio.timeout(5):
+            await events
         assert await other.status("GET", "state") == 403
         assert await pi.status("DELETE", f"guests/{number}", token) == 404
+
+
+async def all_told(visit: Guest) -> None:
+    """Listen to what a page is told until that ends."""
+    headers = {**visit.headers(f"{visit.url}state"), "Accept": "text/event-stream"}
+    async with visit.http.get(f"{visit.url}state", headers=headers) as answer:
+        async for _ in answer.content:
+            pass
 
 
 async def told(visit: Guest, tab: str, event: str) -> Any:

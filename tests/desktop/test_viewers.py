@@ -2,11 +2,13 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
-from daas_desktop.picture.viewers import Viewer, Viewers
-from daas_desktop.together import role
+from daas_desktop.door.hub import Hub, HubSettings, HubUnreachableError
+from daas_desktop.picture.viewers import MOST_OF_A_GUEST, Viewer, Viewers
+from daas_desktop.together import role, tell_hub
 from daas_desktop.web import Changes
 
 
@@ -90,8 +92,55 @@ def test_who_is_sent_out_stays_out_until_invited_anew(viewers: Viewers) -> None:
     assert isinstance(guest.connection, Line)
     assert guest.connection.told == ["out"]
     assert viewers.is_sent_out("grace")
+    viewers.untold.clear()
     viewers.invite_anew()
     assert not viewers.is_sent_out("grace")
+
+
+async def test_who_was_sent_out_while_the_hub_was_away_does_not_come_back_with_others(
+    viewers: Viewers,
+) -> None:
+    """The hub still holds her right; it hears of her before anybody is invited anew."""
+    hub = AwayHub(HubSettings("", "", "", "", "", "", "", frozenset(), ""))
+    viewers.send_out("grace")
+    with pytest.raises(HubUnreachableError):
+        await tell_hub(viewers, hub)
+    viewers.invite_anew()
+    assert viewers.is_sent_out("grace")
+    hub.away = False
+    await tell_hub(viewers, hub)
+    assert hub.heard == ["DELETE grace"]
+    viewers.invite_anew()
+    assert not viewers.is_sent_out("grace")
+    await tell_hub(viewers, hub)
+    assert hub.heard == ["DELETE grace"]
+
+
+class AwayHub(Hub):
+    """A hub that does not answer at first."""
+
+    away = True
+
+    def __init__(self, settings: HubSettings) -> None:
+        super().__init__(settings)
+        self.heard: list[str] = []
+
+    async def call_invitations(self, method: str, name: str = "") -> Any:
+        if self.away:
+            raise HubUnreachableError("the hub answered 503", 503)
+        self.heard.append(f"{method} {name}")
+        return {}
+
+
+def test_a_guest_has_a_few_pictures_and_no_more(viewers: Viewers) -> None:
+    """A guest who opens hundreds would have the X server paint for her only."""
+    for _ in range(MOST_OF_A_GUEST):
+        assert viewers.has_room_for("grace")
+        viewers.join(grace())
+    assert not viewers.has_room_for("grace")
+    assert viewers.has_room_for("other")
+    viewers.leave(next(iter(viewers)))
+    assert viewers.has_room_for("grace")
 
 
 def test_the_person_cannot_be_sent_out_of_her_own_session(viewers: Viewers) -> None:
