@@ -82,6 +82,10 @@ class Viewer:
         press = struct.pack(">BBxxI", 4, 1, keysym)
         self.wire.send(press + struct.pack(">BBxxI", 4, 0, keysym))
 
+    def point(self, x: int, y: int) -> None:
+        """Move the pointer."""
+        self.wire.send(struct.pack(">BBHH", 5, 0, x, y))
+
     def order(self, name: str) -> None:
         """Tell the painter what to paint."""
         self.key(marks.ORDERS[name])

@@ -194,6 +194,14 @@ class PieceHandler(FilesHandler):
         """Say whether the facility allows it."""
         return self.files.upload
 
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Answer, and say that the connection ends: what is left of the piece is not read.
+
+        Else the hub's proxy sends the next request into it, whoever's that is, and answers 503.
+        """
+        self.set_header("Connection", "close")
+        super().write_error(status_code, **kwargs)
+
     async def prepare(self) -> None:
         """Get ready for a piece before its first byte is read."""
         await super().prepare()

@@ -24,6 +24,7 @@ Kind = Literal["folder", "file", "link", "other"]
 _SENTENCES = {
     errno.ENOENT: (404, "It is not there any more."),
     errno.ENOTDIR: (404, "This is not a folder."),
+    errno.ENXIO: (404, "This is not a file."),
     errno.ELOOP: (404, "Links are not followed here."),
     errno.EACCES: (403, "You may not do that in this folder."),
     errno.EPERM: (403, "You may not do that in this folder."),

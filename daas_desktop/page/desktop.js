@@ -70,7 +70,8 @@ picture.addEventListener("over", ({ detail: { why, message } }) => {
   over = true;
   states.close();
   stay("");
-  tell([]);
+  // Somebody who was signed out still reads why.
+  if (why !== "signed-out") tell([]);
   $("role").hidden = true;
   showLast({ ...LAST[why], ...(message && { message }) }, why === "signed-out" ? "sign-in" : "back");
 });

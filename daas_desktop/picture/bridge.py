@@ -9,8 +9,8 @@ import contextlib
 import socket
 import struct
 import time
+from collections.abc import Awaitable
 
-from tornado.iostream import StreamClosedError
 from tornado.websocket import WebSocketClosedError
 
 from daas_desktop.picture.rfb import INPUT, ClientStream, ProtocolError, Sieve
@@ -22,7 +22,7 @@ MEASURE_EVERY_S = 1.0
 # The X server writes a few hundred bytes at a time. The first of an update go on at once; when
 # they come without end, they are gathered: a millisecond is not seen, and thousands of small
 # messages a second cost more than their pictures.
-IN_A_ROW_S, SENT_AT_ONCE, GATHER_S = 0.002, 4, 0.001
+IN_A_ROW_S, SENT_AT_ONCE, GATHER_S = 0.002, 16, 0.001
 #: The person whose session it is has ended a guest's visit (RFC 6455, 7.4.2: for private use).
 SENT_OUT = 4003
 TOO_MANY = 4004
@@ -45,7 +45,7 @@ class Bridge(WebSocket):
         self._stream = ClientStream()
         self._sieve = Sieve()
         self._writing = asyncio.Lock()
-        self._carrying: asyncio.Task[None] | None = None
+        self._sent_at, self._in_a_row = 0.0, 0
         self._x = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._x.setblocking(False)
         visitor, viewers = self.visitor, self.session.viewers
@@ -59,32 +59,49 @@ class Bridge(WebSocket):
             self._x.close()
             self.close(1011, "The desktop is gone.")
             return
-        self._carrying = asyncio.create_task(self._carry_pictures())
         tab = self.get_query_argument("tab", "")[:LONGEST_TAB]
         self._viewer = Viewer(visitor.name, visitor.owner, tab, self)
         viewers.join(self._viewer)
         self.session.watch(self)
         self._measure()
+        self._carry_on()
 
-    async def on_message(self, message: str | bytes) -> None:
-        """Pass on what the browser sent; the next message waits until this one is gone."""
+    def on_message(self, message: str | bytes) -> Awaitable[None] | None:
+        """Pass on what the browser sent; if that takes time, the next message waits for it."""
         if self._viewer is None:
-            return
+            return None
         try:
-            if isinstance(message, str):
-                raise ProtocolError("a text message")
-            pieces = self._stream.feed(message)
-            may = self.session.viewers.controls(self._viewer)
-            passed = [piece for piece in pieces if self._sieve.passes(piece, may)]
-            await self._send(b"".join(piece.data for piece in passed))
-            await self._release()
+            data = self._sifted(message)
+            # At once and not by a task: each turn of the loop is felt at the keyboard.
+            at_once = not (self._letting_go or self._writing.locked())
+            sent = self._x.send(data) if at_once and data else 0
+        except BlockingIOError:
+            sent = 0
         except ProtocolError:
             self.close(1002, "This is not a VNC viewer.")
+            return None
         except OSError:
             self.close(1011, "The desktop is gone.")
-        else:
-            if any(piece.first and piece.kind in INPUT for piece in passed):
-                self.session.somebody_is_at_work()
+            return None
+        return self._pass_on(data[sent:]) if sent < len(data) or self._letting_go else None
+
+    def _sifted(self, message: str | bytes) -> bytes:
+        assert self._viewer is not None
+        if isinstance(message, str):
+            raise ProtocolError("a text message")
+        may = self.session.viewers.controls(self._viewer)
+        pieces = self._stream.feed(message)
+        passed = [piece for piece in pieces if self._sieve.passes(piece, may)]
+        if any(piece.first and piece.kind in INPUT for piece in passed):
+            self.session.somebody_is_at_work()
+        return b"".join(piece.data for piece in passed)
+
+    async def _pass_on(self, data: bytes) -> None:
+        try:
+            await self._send(data)
+            await self._release()
+        except OSError:
+            self.close(1011, "The desktop is gone.")
 
     def let_go(self) -> None:
         """Let go of what this viewer holds; somebody else has the keyboard now."""
@@ -132,24 +149,44 @@ class Bridge(WebSocket):
         loop = asyncio.get_running_loop()
         self._measuring = loop.call_later(MEASURE_EVERY_S, self._measure)
 
-    async def _carry_pictures(self) -> None:
-        loop = asyncio.get_running_loop()
-        sent_at, in_a_row = 0.0, 0
+    def _carry(self) -> None:
+        """Take a block from the X server, which has one, and give it to the viewer."""
         try:
-            while block := await loop.sock_recv(self._x, BLOCK_BYTES):
-                # Returns when the operating system has taken it all: this is the back-pressure.
-                await self.write_message(block, binary=True)
-                if self._viewer is not None:
-                    self._viewer.bytes_sent += len(block)
-                before, sent_at = sent_at, loop.time()
-                in_a_row = in_a_row + 1 if sent_at - before < IN_A_ROW_S else 0
-                if in_a_row >= SENT_AT_ONCE and len(block) < BLOCK_BYTES // 2:
-                    await asyncio.sleep(GATHER_S)
-        except (OSError, WebSocketClosedError, StreamClosedError):
-            pass
-        finally:
+            block = self._x.recv(BLOCK_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            block = b""
+        try:
+            sent = self.write_message(block, binary=True) if block else None
+        except WebSocketClosedError:
+            sent = None
+        stream = self.ws_connection.stream if self.ws_connection is not None else None
+        if sent is None or stream is None:
+            self._rest()
             self._x.close()
-        self.close(1011, "The desktop is gone.")
+            self.close(1011, "The desktop is gone.")
+            return
+        sent.add_done_callback(_look_at)
+        if self._viewer is not None:
+            self._viewer.bytes_sent += len(block)
+        loop = asyncio.get_running_loop()
+        before, self._sent_at = self._sent_at, loop.time()
+        self._in_a_row = self._in_a_row + 1 if self._sent_at - before < IN_A_ROW_S else 0
+        if stream.writing():
+            # Until the operating system has taken it all: this is the back-pressure.
+            self._rest()
+            sent.add_done_callback(self._carry_on)
+        elif self._in_a_row >= SENT_AT_ONCE and len(block) < BLOCK_BYTES // 2:
+            self._rest()
+            loop.call_later(GATHER_S, self._carry_on)
+
+    def _carry_on(self, _: object = None) -> None:
+        if self._x.fileno() >= 0:
+            asyncio.get_running_loop().add_reader(self._x, self._carry)
+
+    def _rest(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._x)
 
     def on_close(self) -> None:
         """Let go of the X server."""
@@ -170,3 +207,9 @@ class Bridge(WebSocket):
         # descriptor from under them.
         with contextlib.suppress(OSError):
             self._x.shutdown(socket.SHUT_RDWR)
+
+
+def _look_at(sent: "asyncio.Future[None]") -> None:
+    """Note how a block's way has ended; a viewer that has gone is told by other means."""
+    if not sent.cancelled():
+        sent.exception()

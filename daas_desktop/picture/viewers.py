@@ -43,7 +43,8 @@ class Viewers:
     """One of them at most has control: its keys and pointer count, and the screen has its size.
 
     The person whose session it is takes control wherever she opens it, and can give it to a guest
-    and take it back. A guest only looks until then. *changed* is called after each change.
+    and take it back. A tab that only comes back, such as a laptop's that wakes up, takes it from
+    nobody. A guest only looks until then. *changed* is called after each change.
     """
 
     def __init__(self, changed: Callable[[], None] = lambda: None) -> None:
@@ -53,6 +54,8 @@ class Viewers:
         #: Who was sent out without the hub having heard it: she still holds her right there.
         self.untold: set[str] = set()
         self._in_control: Viewer | None = None
+        self._tabs: set[str] = set()
+        self._lost_by = ""
 
     def __iter__(self) -> Iterator[Viewer]:
         return iter(self._connected)
@@ -60,9 +63,17 @@ class Viewers:
     def join(self, viewer: Viewer) -> None:
         """Add a viewer. Her own newest tab is where the person is."""
         self._connected.append(viewer)
-        if viewer.owner:
+        if viewer.owner and self._takes_over(viewer.tab):
             self._hand_over(viewer)
+        if viewer.owner and viewer.tab:
+            self._tabs.add(viewer.tab)
         self._changed()
+
+    def _takes_over(self, tab: str) -> bool:
+        if tab not in self._tabs or self._in_control is None:
+            return True
+        # It had control until its line was cut, or its old connection has not yet been missed.
+        return tab in (self._lost_by, self._in_control.tab)
 
     def has_room_for(self, name: str) -> bool:
         """Say whether a guest may have one more picture."""
@@ -75,6 +86,7 @@ class Viewers:
         if viewer is self._in_control:
             own = [one for one in self._connected if one.owner]
             self._in_control = own[-1] if own else None
+            self._lost_by = viewer.tab if viewer.owner else ""
         self._changed()
 
     def controls(self, viewer: Viewer) -> bool:
@@ -112,5 +124,6 @@ class Viewers:
 
     def _hand_over(self, viewer: Viewer) -> None:
         before, self._in_control = self._in_control, viewer
+        self._lost_by = ""
         if before is not None and before is not viewer:
             before.connection.let_go()

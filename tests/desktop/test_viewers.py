@@ -52,6 +52,27 @@ def test_the_later_tab_of_the_person_takes_control_and_the_earlier_says_so(
     assert viewers.controls(first)
 
 
+def test_a_tab_that_comes_back_takes_control_from_nobody(viewers: Viewers) -> None:
+    """The laptop at home wakes up while she, or her guest, works."""
+    home, work = pi("home"), pi("work")
+    viewers.join(home)
+    viewers.join(work)
+    viewers.leave(home)
+    viewers.join(pi("home"))
+    assert viewers.controls(work)
+
+
+def test_a_tab_whose_line_was_cut_gets_its_control_back(viewers: Viewers) -> None:
+    home, work = pi("home"), pi("work")
+    viewers.join(home)
+    viewers.join(work)
+    viewers.leave(work)
+    assert viewers.controls(home)
+    again = pi("work")
+    viewers.join(again)
+    assert viewers.controls(again)
+
+
 def test_a_guest_only_looks_until_she_is_given_control(viewers: Viewers) -> None:
     person, guest = pi(), grace()
     viewers.join(guest)
