@@ -137,7 +137,9 @@ class Bridge(WebSocket):
         """Note how long the way to the browser and back takes, behind the pictures on their way."""
         if self._viewer is not None and len(data) == 8:
             (asked_at,) = struct.unpack(">d", data)
-            self._viewer.rtt_s = time.monotonic() - asked_at
+            took = time.monotonic() - asked_at
+            self._viewer.rtt_s = took
+            self._viewer.least_rtt_s = min(took, self._viewer.least_rtt_s or took)
             self._asked = False
 
     def _measure(self) -> None:

@@ -26,8 +26,9 @@ class Connection(Protocol):
 class Viewer:
     """One connected picture. *tab* is the page's own word for itself, alike in all it asks.
 
-    *owner* says whether the session belongs to this person. *rtt_s* is the measured round trip,
-    *bytes_sent* all that was sent to it.
+    *owner* says whether the session belongs to this person. *rtt_s* is the last measured round
+    trip, behind the pictures on their way, and *least_rtt_s* the line's own; *bytes_sent* is all
+    that was sent to it.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Viewer:
     connection: Connection
     number: int = field(default_factory=itertools.count(1).__next__)
     rtt_s: float | None = None
+    least_rtt_s: float | None = None
     bytes_sent: int = 0
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from daas_desktop.picture.clock import CALM, QUICK, frame_rate
+from daas_desktop.picture.clock import CALM, QUICK, SPARING, frame_rate
 
 
 @pytest.mark.parametrize(
@@ -20,12 +20,24 @@ from daas_desktop.picture.clock import CALM, QUICK, frame_rate
         pytest.param(0.002, 1e5, QUICK, id="in the house"),
         pytest.param(0.002, 2e7, CALM, id="a film in the house"),
         pytest.param(0.040, 1e5, CALM, id="from another country"),
+        pytest.param(0.040, 1e6, SPARING, id="a film from another country"),
     ],
 )
 def test_the_clock_is_quick_where_it_is_felt(
     rtt_s: float | None, bytes_per_s: float, rate: int
 ) -> None:
     assert frame_rate(rtt_s, bytes_per_s) == rate
+
+
+@pytest.mark.parametrize("rtt_s", [0.002, 0.040])
+@pytest.mark.parametrize("bytes_of_a_frame", [1e3, 1e4, 2e4, 3e4, 1e5])
+def test_a_film_does_not_make_the_clock_go_to_and_fro(
+    rtt_s: float, bytes_of_a_frame: float
+) -> None:
+    rates = [CALM]
+    for _ in range(4):
+        rates.append(frame_rate(rtt_s, rates[-1] * bytes_of_a_frame, rates[-1]))
+    assert len(set(rates[1:])) == 1
 
 
 def read_on(viewer: Any) -> None:
