@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 
 MAIN_SHARE = 0.6
 # A window that grows after it was mapped sends the root window no event.
-LOOK_AGAIN_S = 1.0
+LOOK_AGAIN_S = 0.25
 
 _TYPE = "_NET_WM_WINDOW_TYPE"
 # The background of a whole desktop (EWMH: DESKTOP) is all there is at its start.
