@@ -34,6 +34,9 @@ def try_out(target: Sequence[str], image: str, port: int) -> int:
     command, environment = _app(target)
     if importlib.util.find_spec("websockify") is None:
         raise DesktopError("websockify is missing: pip install websockify.")
+    # Also where a shell has started it in the background, with the first of them ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="daas-try-") as name:
         folder = Path(name)
         program = (
