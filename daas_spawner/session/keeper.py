@@ -92,15 +92,17 @@ class Keeper:
             fetch(f"{self.url}{self._base_url}api", raise_for_status=False, allow_redirects=False)
         )
         ended = asyncio.ensure_future(self._running.wait())
-        await asyncio.wait(
-            {answer, ended}, timeout=READY_SECONDS, return_when=asyncio.FIRST_COMPLETED
-        )
-        ready = answer.done() and not answer.exception() and answer.result().status < 500
-        for task in (answer, ended):
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Exception):
-                await task
-        return ready
+        try:
+            await asyncio.wait(
+                {answer, ended}, timeout=READY_SECONDS, return_when=asyncio.FIRST_COMPLETED
+            )
+            return answer.done() and not answer.exception() and answer.result().status < 500
+        finally:
+            # Also when the start is called off meanwhile: nobody else would look at them.
+            for task in (answer, ended):
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError, Exception):
+                    await task
 
     async def keep(self) -> None:
         """Let the session outlive the hub."""

@@ -1,5 +1,6 @@
 """A line between a browser and a session that can be cut."""
 
+import contextlib
 import selectors
 import socket
 import struct
@@ -77,7 +78,9 @@ class Line:
         data = struct.pack(">H", code) + reason.encode()
         for near in self._sockets & self._other.keys():
             near.sendall(bytes([0x88, len(data)]) + data)
-            near.shutdown(socket.SHUT_WR)
+            # The browser may have answered, and the line be gone, before this.
+            with contextlib.suppress(OSError):
+                near.shutdown(socket.SHUT_WR)
 
     def cut(self, down: bool = True) -> None:
         self._down = down
