@@ -15,6 +15,7 @@ from daas_desktop.picture.viewers import Viewer, Viewers
 from daas_desktop.web import Handler
 
 OFF = "off"
+LONGEST_NUMBER = 10
 
 
 class Told:
@@ -79,7 +80,7 @@ class ControlHandler(Handler):
         """Hand control over. 404 where there is no such viewer any more."""
         viewers = self.session.viewers
         number = self.get_query_argument("to", "")
-        if number.isdecimal():
+        if number.isascii() and number.isdecimal() and len(number) < LONGEST_NUMBER:
             viewer = viewers.numbered(int(number))
         else:
             viewer = viewers.of_tab(self.get_query_argument("tab", ""))

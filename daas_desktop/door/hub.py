@@ -150,11 +150,15 @@ class Hub:
     async def call_invitations(self, method: str, name: str = "") -> Any:
         """Ask for an invitation to this session, or take one guest's or all of them back.
 
-        Gives None where the facility refuses. Raises HubUnreachableError.
+        Gives None where the facility refuses an invitation. Raises HubUnreachableError, also when
+        the hub does not take one back: that must not count as done.
         """
         url = f"{self.settings.api_url}/invitations" + (f"/{quote(name, safe='')}" if name else "")
         data: object = {} if method == "POST" else None
-        return await self.call(url, token=self.settings.api_token, data=data, method=method)
+        answer = await self.call(url, token=self.settings.api_token, data=data, method=method)
+        if answer is None and method == "DELETE":
+            raise HubUnreachableError("the hub did not take an invitation back", REFUSALS[-1])
+        return answer
 
     async def report_use(self, last: datetime.datetime, *, over: bool = False) -> None:
         """Tell the hub when somebody or something last used this session.

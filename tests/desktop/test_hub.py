@@ -26,6 +26,14 @@ class Api(RequestHandler):
         self.write({"asked_with": self.request.headers.get("Authorization")})
 
 
+class Refuses(RequestHandler):
+    def post(self) -> None:
+        self.set_status(403)
+
+    def delete(self) -> None:
+        self.set_status(403)
+
+
 class Garbage(RequestHandler):
     def get(self, status: str) -> None:
         self.set_status(int(status))
@@ -38,6 +46,7 @@ async def hub(directory: Path) -> AsyncIterator[Hub]:
     # Capitals: a path must not go through a host name's rules.
     path = directory / "Hub.sock"
     handlers = [(r"/hub/api/(\d+)", Api), (r"/hub/api/(\d+)/garbage", Garbage)]
+    handlers.append((r"/hub/api/invitations", Refuses))
     server = HTTPServer(Application(handlers))
     server.add_socket(bind_unix_socket(str(path)))
     address = f"http+unix://{quote(str(path), safe='')}/hub/api"
@@ -53,6 +62,13 @@ async def test_the_hub_is_reached_through_its_socket(hub: Hub) -> None:
 @pytest.mark.parametrize("status", [400, 401, 403])
 async def test_a_refusal_is_no_answer(hub: Hub, status: int) -> None:
     assert await hub.call(f"{hub.settings.api_url}/{status}") is None
+
+
+async def test_an_invitation_that_is_not_taken_back_does_not_count_as_done(hub: Hub) -> None:
+    """The facility may refuse to invite; what was given must go."""
+    assert await hub.call_invitations("POST") is None
+    with pytest.raises(HubUnreachableError):
+        await hub.call_invitations("DELETE")
 
 
 @pytest.mark.parametrize("status", [200, 302, 404, 408, 429, 500, 503])
