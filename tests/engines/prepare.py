@@ -32,6 +32,8 @@ PORTAL_IMAGES = (*WITHOUT_DATABASE, "database")
 COPIED = (*IMAGES, *WITHOUT_DATABASE)
 #: What Docker may keep of its builds.
 KEPT_OF_BUILDS = "4GB"
+#: What is repeated of the words of a command that failed.
+LAST_BYTES = 2000
 CA = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
@@ -47,7 +49,9 @@ def main() -> int:
             with images_here() as cluster:
                 copy_to_cluster(docker, cluster)
     except (NotHere, subprocess.CalledProcessError) as error:
-        print(f"The engines could not all be prepared: {error}", flush=True)
+        said = getattr(error, "stderr", None) or b""
+        last = said[-LAST_BYTES:].decode(errors="replace").strip()
+        print(f"The engines could not all be prepared: {error} {last}", flush=True)
         return 1
     return 0
 

@@ -90,22 +90,29 @@ class Images:
         there = {reference: docker.image_id(reference) for reference in references}
         missing = [name for name in there if here.get(full(name)) != there[name]]
         if missing:
-            with subprocess.Popen(
-                ["docker", "save", *missing],
-                env={**_ENVIRONMENT, **docker.environment},
-                stdout=subprocess.PIPE,
-            ) as saved:
-                subprocess.run(
-                    self._ctr("images", "import", "-"),
-                    env=_ENVIRONMENT,
-                    stdin=saved.stdout,
-                    capture_output=True,
-                    check=True,
-                )
+            try:
+                self._copy(docker, missing)
+            except subprocess.CalledProcessError:
+                # containerd, just started, may be clearing away what an import needs: seen once.
+                self._copy(docker, missing)
         for name in missing:
             self.ctr("images", "label", full(name), f"{IDENTITY}={there[name]}")
         self._forget_what_has_no_name()
         return missing
+
+    def _copy(self, docker: EngineHere, references: Sequence[str]) -> None:
+        with subprocess.Popen(
+            ["docker", "save", *references],
+            env={**_ENVIRONMENT, **docker.environment},
+            stdout=subprocess.PIPE,
+        ) as saved:
+            subprocess.run(
+                self._ctr("images", "import", "-"),
+                env=_ENVIRONMENT,
+                stdin=saved.stdout,
+                capture_output=True,
+                check=True,
+            )
 
     def pack(self, name: str, program: Path, *arguments: str, links: Sequence[str] = ()) -> None:
         """Make an image of one program that needs no other file, unless it is there."""
