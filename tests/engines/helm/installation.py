@@ -105,7 +105,9 @@ def sign_in_page(url: str, within: float = 60.0) -> None:
     until = time.monotonic() + within
     while time.monotonic() < until:
         with suppress(OSError, http.client.HTTPException):
-            asked = http.client.HTTPSConnection("127.0.0.1", address.port, 10, context=context)
+            asked = http.client.HTTPSConnection(
+                "127.0.0.1", address.port, timeout=10, context=context
+            )
             asked.request("GET", SIGN_IN, headers={"Host": address.netloc})
             answer = asked.getresponse()
             if answer.status == 200 and b"Sign in" in answer.read():
