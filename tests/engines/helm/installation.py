@@ -9,7 +9,7 @@ import ssl
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -104,10 +104,8 @@ def sign_in_page(url: str, within: float = 60.0) -> None:
     address = urlsplit(url)
     until = time.monotonic() + within
     while time.monotonic() < until:
-        with suppress(OSError, http.client.HTTPException):
-            asked = http.client.HTTPSConnection(
-                "127.0.0.1", address.port, timeout=10, context=context
-            )
+        asked = http.client.HTTPSConnection("127.0.0.1", address.port, timeout=10, context=context)
+        with closing(asked), suppress(OSError, http.client.HTTPException):
             asked.request("GET", SIGN_IN, headers={"Host": address.netloc})
             answer = asked.getresponse()
             if answer.status == 200 and b"Sign in" in answer.read():
