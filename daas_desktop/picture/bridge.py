@@ -165,7 +165,7 @@ class Bridge(WebSocket):
             sent = None
         stream = self.ws_connection.stream if self.ws_connection is not None else None
         if sent is None or stream is None:
-            self._rest()
+            self._pause()
             self._x.close()
             self.close(1011, "The desktop is gone.")
             return
@@ -177,17 +177,17 @@ class Bridge(WebSocket):
         self._in_a_row = self._in_a_row + 1 if self._sent_at - before < IN_A_ROW_S else 0
         if stream.writing():
             # Until the operating system has taken it all: this is the back-pressure.
-            self._rest()
+            self._pause()
             sent.add_done_callback(self._carry_on)
         elif self._in_a_row >= SENT_AT_ONCE and len(block) < BLOCK_BYTES // 2:
-            self._rest()
+            self._pause()
             loop.call_later(GATHER_S, self._carry_on)
 
     def _carry_on(self, _: object = None) -> None:
         if self._x.fileno() >= 0:
             asyncio.get_running_loop().add_reader(self._x, self._carry)
 
-    def _rest(self) -> None:
+    def _pause(self) -> None:
         asyncio.get_running_loop().remove_reader(self._x)
 
     def on_close(self) -> None:

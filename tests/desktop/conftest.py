@@ -15,7 +15,7 @@ import textwrap
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -24,6 +24,7 @@ from tests.desktop.line import Line
 from tests.desktop.plain_hub import PROXY, PlainHub, api, plain_hub
 
 ROOT = Path(__file__).parents[2]
+EXTENDED_SIZE = -308
 SESSION_PYTHON = ROOT / ".session-env" / "bin" / "python"
 
 # Ends with the status that the file `end` names, copies what the file `copy` holds; shows a window
@@ -96,6 +97,14 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+def memory(pid: int, what: str = "Rss") -> int:
+    """A process's memory in KiB, as the kernel adds it up: `Rss`, or its share of it, `Pss`."""
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith(f"{what}:"):
+            return int(line.split()[1])
+    raise AssertionError(what)
 
 
 def descendants(root: int) -> list[int]:
@@ -192,6 +201,12 @@ class Viewer:
         self.send(struct.pack(f">BxH{len(encodings)}i", 2, len(encodings), *encodings))
         self.send(struct.pack(">BBHHHH", 3, 0, 0, 0, 1920, 1080))
 
+    def look(self) -> Self:
+        """Get as far as the picture, and ask for it as a page does, with its size."""
+        self.handshake()
+        self.ask_for_pictures((0, EXTENDED_SIZE))
+        return self
+
     def close(self) -> None:
         self._file.close()
         self.socket.close()
@@ -237,6 +252,11 @@ class Desktop:
             lambda: (state := self.state())["phase"] == phase and state, f"the program is {phase}"
         )
         return reached
+
+    def program_environment(self) -> dict[str, str]:
+        """What the program finds in its environment; with it others reach its screen."""
+        told = Path(f"/proc/{self.program_pid()}/environ").read_text().split("\0")
+        return dict(line.split("=", 1) for line in told if "=" in line)
 
     def program_pid(self) -> int:
         """The process started in a session of its own is the program."""
@@ -323,6 +343,14 @@ def program(session_python: Path, directory: Path) -> Callable[..., tuple[str, .
 def window(program: Callable[..., tuple[str, ...]]) -> tuple[str, ...]:
     """A program with an ordinary main window."""
     return program(WINDOW, "main")
+
+
+@pytest.fixture
+def shown(start: Callable[..., Desktop], window: tuple[str, ...]) -> Desktop:
+    """A desktop whose program has its window."""
+    desktop = start(*window)
+    desktop.reaches("running")
+    return desktop
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import string
 import struct
 import subprocess
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -195,8 +194,7 @@ def test_no_program_in_the_session_can_turn_the_clipboard_on_again(
 ) -> None:
     desktop = start(*window, DAAS_CLIPBOARD="off")
     desktop.reaches("running")
-    told = Path(f"/proc/{desktop.program_pid()}/environ").read_text().split("\0")
-    environment = dict(line.split("=", 1) for line in told if "=" in line)
+    environment = desktop.program_environment()
     for parameter in ("SendCutText", "AcceptCutText", "SendPrimary", "SetPrimary"):
         subprocess.run(["vncconfig", "-set", f"{parameter}=1"], env=environment, check=False)
         asked = ["vncconfig", "-get", parameter]

@@ -5,7 +5,6 @@ import socket
 import subprocess
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -48,15 +47,11 @@ def read_on(viewer: Any) -> None:
 
 
 def test_the_x_server_is_told_while_it_runs(
-    start: Callable[..., Any],
-    window: tuple[str, ...],
+    shown: Any,
     view: Callable[..., Any],
     wait_until: Callable[..., Any],
 ) -> None:
-    desktop = start(*window)
-    desktop.reaches("running")
-    told = Path(f"/proc/{desktop.program_pid()}/environ").read_text().split("\0")
-    environment = dict(line.split("=", 1) for line in told if "=" in line)
+    environment = shown.program_environment()
 
     def rate() -> str:
         asked = ["vncconfig", "-get", "FrameRate"]
@@ -64,7 +59,7 @@ def test_the_x_server_is_told_while_it_runs(
         return done.stdout.strip()
 
     assert rate() == str(CALM)
-    viewer = view(desktop)
+    viewer = view(shown)
     viewer.handshake()
     reading = threading.Thread(target=read_on, args=(viewer,))
     reading.start()

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.desktop.conftest import session_environment
+from tests.desktop.conftest import memory, session_environment
 
 KEY = struct.pack(">BBHI", 4, 1, 0, 0x61)
 PICTURE_BYTES = 1920 * 1080 * 4
@@ -26,13 +26,6 @@ SESSION_ALLOWED_KIB = 150 * 1024
 def xsrf(desktop: Any) -> dict[str, str]:
     page = desktop.ask("/")[2].decode()
     return {"X-XSRFToken": page.partition('name="xsrf" content="')[2].partition('"')[0]}
-
-
-def memory(pid: int, what: str) -> int:
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith(f"{what}:"):
-            return int(line.split()[1])
-    raise AssertionError(what)
 
 
 def test_a_program_runs_once_its_main_window_is_there_and_opens_again(

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.desktop.conftest import memory
+
 SEED = 7
 MESSAGES, BATCH = 100_000, 1000
 RECONNECTS = 100
@@ -32,20 +34,17 @@ def fuzzed(chance: random.Random) -> bytes:
 
 @pytest.mark.timeout(120)
 def test_nonsense_ends_one_viewer_and_nothing_else(
-    start: Callable[..., Any],
-    window: tuple[str, ...],
+    shown: Any,
     view: Callable[..., Any],
     running: Callable[[int], bool],
     family: Callable[[int], list[int]],
 ) -> None:
     """100,000 malformed and oversized messages; the X server gets what has a valid shape."""
-    desktop = start(*window)
-    desktop.reaches("running")
-    before = family(desktop.process.pid)
+    before = family(shown.process.pid)
     chance = random.Random(SEED)
     sent = 0
     while sent < MESSAGES:
-        viewer = view(desktop)
+        viewer = view(shown)
         viewer.handshake()
         try:
             for _ in range(BATCH):
@@ -55,40 +54,28 @@ def test_nonsense_ends_one_viewer_and_nothing_else(
             pass
         viewer.close()
     assert [pid for pid in before if not running(pid)] == []
-    assert desktop.state()["phase"] == "running"
-    viewer = view(desktop)
+    assert shown.state()["phase"] == "running"
+    viewer = view(shown)
     viewer.handshake()
     viewer.ask_for_pictures()
     assert viewer.read(1) == b"\0"
 
 
-def test_a_message_of_a_gigabyte_is_not_kept(
-    start: Callable[..., Any], window: tuple[str, ...], view: Callable[..., Any]
-) -> None:
+def test_a_message_of_a_gigabyte_is_not_kept(shown: Any, view: Callable[..., Any]) -> None:
     """Clipboard text is passed on as it comes; the X server throws away what is too long."""
-    desktop = start(*window)
-    desktop.reaches("running")
-    viewer = view(desktop)
+    viewer = view(shown)
     viewer.handshake()
     viewer.send(struct.pack(">B3xi", 6, 1 << 30))
-    before = memory(desktop.process.pid)
+    before = memory(shown.process.pid)
     for _ in range(1000):
         viewer.send(bytes(60_000))
-    assert memory(desktop.process.pid) - before < 20 * 1024
-
-
-def memory(pid: int) -> int:
-    """Give a process's resident memory in KiB."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.partition("VmRSS:")[2].split()[0])
+    assert memory(shown.process.pid) - before < 20 * 1024
 
 
 def test_a_web_socket_message_is_no_longer_than_a_viewers(
-    start: Callable[..., Any], window: tuple[str, ...], view: Callable[..., Any]
+    shown: Any, view: Callable[..., Any]
 ) -> None:
-    desktop = start(*window)
-    desktop.reaches("running")
-    viewer = view(desktop)
+    viewer = view(shown)
     viewer.handshake()
     # Announced only: nobody waits for the rest.
     viewer.socket.sendall(b"\x82\xff" + struct.pack(">Q", 1 << 40) + bytes(4))
@@ -97,27 +84,24 @@ def test_a_web_socket_message_is_no_longer_than_a_viewers(
 
 
 def test_a_viewer_may_come_and_go_a_hundred_times(
-    start: Callable[..., Any],
-    window: tuple[str, ...],
+    shown: Any,
     view: Callable[..., Any],
     wait_until: Callable[..., Any],
 ) -> None:
     """Neither descriptors nor memory are left of it; half of them go away in the middle."""
-    desktop = start(*window)
-    desktop.reaches("running")
-    files = Path(f"/proc/{desktop.process.pid}/fd")
+    files = Path(f"/proc/{shown.process.pid}/fd")
     before, held = len(list(files.iterdir())), 0
     for number in range(RECONNECTS):
-        viewer = view(desktop)
+        viewer = view(shown)
         viewer.handshake()
         viewer.ask_for_pictures()
         if number % 2:
             viewer.read(1)
         viewer.close()
-        held = held or (memory(desktop.process.pid) if number == RECONNECTS // 5 else 0)
+        held = held or (memory(shown.process.pid) if number == RECONNECTS // 5 else 0)
     wait_until(lambda: len(list(files.iterdir())) <= before, "all descriptors are closed", 10)
-    assert memory(desktop.process.pid) - held < 5 * 1024
-    assert desktop.state()["phase"] == "running"
+    assert memory(shown.process.pid) - held < 5 * 1024
+    assert shown.state()["phase"] == "running"
 
 
 def test_a_stalled_viewer_does_not_delay_another(
@@ -138,23 +122,20 @@ def test_a_stalled_viewer_does_not_delay_another(
 
 
 def test_viewers_lose_their_picture_with_the_x_server_and_are_told(
-    start: Callable[..., Any],
-    window: tuple[str, ...],
+    shown: Any,
     view: Callable[..., Any],
     family: Callable[[int], list[int]],
 ) -> None:
-    desktop = start(*window)
-    desktop.reaches("running")
-    viewers = [view(desktop), view(desktop)]
+    viewers = [view(shown), view(shown)]
     for viewer in viewers:
         viewer.handshake()
     (x,) = [
         pid
-        for pid in family(desktop.process.pid)
+        for pid in family(shown.process.pid)
         if b"Xtigervnc" in Path(f"/proc/{pid}/cmdline").read_bytes()
     ]
     os.kill(x, signal.SIGKILL)
     for viewer in viewers:
         with pytest.raises(EOFError):
             viewer.read(1)
-    assert desktop.process.wait(8) == 1
+    assert shown.process.wait(8) == 1

@@ -16,7 +16,6 @@ from daas_desktop.picture.viewers import MOST_OF_A_GUEST
 from tests.desktop.plain_hub import PlainHub, api, cookies_for, signed_in
 
 CTRL, A = 0xFFE3, 0x61
-EXTENDED_SIZE = -308
 
 
 def key(keysym: int, *, down: bool = True) -> bytes:
@@ -28,30 +27,20 @@ def size(width: int, height: int) -> bytes:
     return struct.pack(">BxHHBx", 251, width, height, 1) + screen
 
 
-def ready(viewer: Any) -> None:
-    viewer.handshake()
-    viewer.ask_for_pictures((0, EXTENDED_SIZE))
-
-
 def said(desktop: Any) -> str:
     text: str = desktop.ask("/log")[2].decode()
     return text
 
 
 def test_only_the_newest_tab_types(
-    start: Callable[..., Any],
-    window: tuple[str, ...],
+    shown: Any,
     view: Callable[..., Any],
     wait_until: Callable[..., Any],
 ) -> None:
     """Input of the earlier one is dropped on the server, whatever its page thinks."""
-    desktop = start(*window)
-    desktop.reaches("running")
-    earlier = view(desktop, "one")
-    ready(earlier)
+    earlier = view(shown, "one").look()
     earlier.send(key(CTRL))
-    later = view(desktop, "two")
-    ready(later)
+    later = view(shown, "two").look()
     for letter in b"xyz":
         earlier.send(key(letter) + key(letter, down=False))
     earlier.send(struct.pack(">BBHH", 5, 1, 10, 10))
@@ -59,33 +48,28 @@ def test_only_the_newest_tab_types(
     earlier.send(size(800, 600))
     # Without Ctrl, which the earlier tab held down when it lost the keyboard.
     later.send(key(A) + key(A, down=False))
-    wait_until(lambda: "key a" in said(desktop), "the later tab's key arrives")
-    assert not any(f"key {letter}" in said(desktop) for letter in "xyz")
-    assert "secret" not in said(desktop)
-    assert view(desktop, "three").handshake() == (1920, 1080)
+    wait_until(lambda: "key a" in said(shown), "the later tab's key arrives")
+    assert not any(f"key {letter}" in said(shown) for letter in "xyz")
+    assert "secret" not in said(shown)
+    assert view(shown, "three").handshake() == (1920, 1080)
 
 
 def test_an_earlier_tab_takes_control_back(
-    start: Callable[..., Any],
-    window: tuple[str, ...],
+    shown: Any,
     view: Callable[..., Any],
     wait_until: Callable[..., Any],
 ) -> None:
-    desktop = start(*window)
-    desktop.reaches("running")
-    earlier, later = view(desktop, "one"), view(desktop, "two")
-    ready(earlier)
-    ready(later)
-    page = desktop.ask("/")[2].decode()
+    earlier, later = view(shown, "one").look(), view(shown, "two").look()
+    page = shown.ask("/")[2].decode()
     token = {"X-XSRFToken": page.partition('name="xsrf" content="')[2].partition('"')[0]}
-    assert desktop.ask("/control?tab=one", "POST")[0] == 403
-    assert desktop.ask("/control?tab=none", "POST", token)[0] == 404
-    assert desktop.ask("/control?tab=one", "POST", token)[0] == 204
+    assert shown.ask("/control?tab=one", "POST")[0] == 403
+    assert shown.ask("/control?tab=none", "POST", token)[0] == 404
+    assert shown.ask("/control?tab=one", "POST", token)[0] == 204
     earlier.send(size(1024, 768))
     later.send(size(800, 600))
     earlier.send(key(A) + key(A, down=False))
-    wait_until(lambda: "key a" in said(desktop), "the earlier tab's key arrives")
-    assert view(desktop).handshake() == (1024, 768)
+    wait_until(lambda: "key a" in said(shown), "the earlier tab's key arrives")
+    assert view(shown).handshake() == (1024, 768)
 
 
 class Guest:

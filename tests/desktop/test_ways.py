@@ -15,10 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.desktop.conftest import ROOT, Viewer, session_environment
+from tests.desktop.conftest import EXTENDED_SIZE, ROOT, Viewer, session_environment
 from tests.desktop.plain_hub import free_ports
-
-EXTENDED_SIZE = -308
 
 
 @dataclass(frozen=True)
@@ -97,8 +95,7 @@ def test_the_picture_comes(way: Way) -> None:
 
 def test_keys_arrive_in_their_order(way: Way) -> None:
     viewer = way.view()
-    viewer.handshake()
-    viewer.ask_for_pictures()
+    viewer.look()
     for letter in b"daas":
         viewer.send(struct.pack(">BBHI", 4, 1, 0, letter) + struct.pack(">BBHI", 4, 0, 0, letter))
     waits(lambda: "key d\nkey a\nkey a\nkey s\n" in way.said(), "the keys arrive")
@@ -106,8 +103,7 @@ def test_keys_arrive_in_their_order(way: Way) -> None:
 
 def test_messages_in_pieces_are_whole_again(way: Way) -> None:
     viewer = way.view()
-    viewer.handshake()
-    viewer.ask_for_pictures()
+    viewer.look()
     for byte in struct.pack(">BBHI", 4, 1, 0, 0x78) + struct.pack(">BBHI", 4, 0, 0, 0x78):
         viewer.send(bytes([byte]))
     waits(lambda: "key x\n" in way.said(), "the key arrives")
