@@ -58,8 +58,8 @@ class PageHandler(Handler):
             watching=session.watching,
             xsrf_token=session.xsrf_token,
             files=session.files if self.visitor.owner and session.files.offered else None,
-            # A tile of JupyterLab's ends with JupyterLab.
-            may_end=self.visitor.owner and session.login is not None,
+            # Her own session; a tile of JupyterLab's ends with JupyterLab, and has no guests.
+            in_portal=self.visitor.owner and session.login is not None,
             guest=not self.visitor.owner,
         )
 

@@ -100,11 +100,13 @@ def _in_image(
     image: str, command: Sequence[str], folder: Path, environment: Mapping[str, str]
 ) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
     """Run the program with its X server in a container; the picture's socket is seen from here."""
-    engine = shutil.which("docker") or shutil.which("podman")
+    # As `make images` has it.
+    wanted = os.environ.get("ENGINE")
+    engine = shutil.which(wanted) if wanted else shutil.which("docker") or shutil.which("podman")
     if engine is None:
-        raise DesktopError("Neither docker nor podman is installed here.")
+        raise DesktopError(f"{wanted or 'docker'} is not installed here.")
     shared = folder / "run"
-    shared.mkdir()
+    shared.mkdir(mode=0o700)
     person = os.getuid() or PERSON
     os.chown(shared, person, -1)
     name = folder.name
