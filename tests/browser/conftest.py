@@ -112,10 +112,12 @@ def axe() -> Callable[[Page], list[str]]:
     """Return a function that lists what axe-core finds wrong on a page.
 
     The page's context must ignore its content security policy: axe-core writes styles into it.
+    Nothing moves while it looks: a button that wakes up has its colours at once.
     """
     program = AXE.read_text("utf-8")
 
     def check(page: Page) -> list[str]:
+        page.emulate_media(reduced_motion="reduce")
         found = page.evaluate(f"{program}; axe.run(document, {{resultTypes: ['violations']}})")
         return [
             f"{violation['id']}: {node['target']} {node['failureSummary']}"
