@@ -9,9 +9,11 @@ export const SHARP = { quality: 9, compression: 2 };
 export const FAST = { quality: 1, compression: 2 };
 export const BEST = { quality: 6, compression: 2 };
 
-// The steps that make a difference: half colours, half the detail, a quarter of it.
+// The steps that make a difference: half colours, half the detail, a quarter of it; and how many
+// pictures a second are worth leaving each. Half colours are not seen in what moves, less detail is.
 const LADDER = [6, 4, 2, 1];
-const WANTED_PER_S = 24;
+const WORTH_PER_S = [50, 24, 24];
+const VERY_FEW_PER_S = 12;
 const FAR_LINE_MS = 25;
 
 // One step for what was measured while the picture moved:
@@ -22,8 +24,8 @@ const FAR_LINE_MS = 25;
 export function nextLevel(now, { framesPerS, busy, rttMs = 0 }) {
   const at = LADDER.indexOf(now.quality);
   let next = at < 0 ? 0 : at;
-  if (framesPerS < WANTED_PER_S && busy > 0.6) next += framesPerS < WANTED_PER_S / 2 ? 2 : 1;
-  else if (busy < 0.3 || framesPerS > 2 * WANTED_PER_S) next -= 1;
+  if (busy > 0.6 && framesPerS < WORTH_PER_S[next]) next += framesPerS < VERY_FEW_PER_S ? 2 : 1;
+  else if (busy < 0.3 || framesPerS > 2 * WORTH_PER_S[next - 1]) next -= 1;
   return {
     quality: LADDER[Math.min(Math.max(next, 0), LADDER.length - 1)],
     // On a far line bytes cost more than the time to make them fewer.

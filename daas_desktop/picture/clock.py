@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from daas_desktop.picture.viewers import Viewers
 
-SPARING, CALM, QUICK = 30, 60, 120
+SPARING, CALM, QUICK = 40, 60, 120
 NEAR_S, FAR_S = 0.015, 0.025
 MUCH_BYTES_PER_S = 2e6
 MUCH_FOR_FAR_BYTES_PER_S = 5e5

@@ -22,6 +22,9 @@ PLACE = f"(r => [r.width, r.height])({CANVAS}.getBoundingClientRect())"
 #: What was measured, and the quality that follows from it.
 QUALITIES = {
     "all is well": ({"quality": 6}, {"framesPerS": 40, "busy": 0.5}, 6),
+    "half the colours for smooth pictures": ({"quality": 6}, {"framesPerS": 40, "busy": 0.9}, 4),
+    "no detail for them": ({"quality": 4}, {"framesPerS": 40, "busy": 0.9}, 4),
+    "as smooth as a screen": ({"quality": 4}, {"framesPerS": 60, "busy": 0.9}, 4),
     "too much for the browser": ({"quality": 6}, {"framesPerS": 18, "busy": 0.9}, 4),
     "far too much": ({"quality": 6}, {"framesPerS": 6, "busy": 1}, 2),
     "nothing more to gain": ({"quality": 1}, {"framesPerS": 6, "busy": 1}, 1),
