@@ -25,6 +25,7 @@ from daas_desktop.files.handlers import (
 )
 from daas_desktop.picture.bridge import BLOCK_BYTES, Bridge
 from daas_desktop.picture.thumbnail import ThumbnailHandler, Thumbnails
+from daas_desktop.picture.viewers import MOST_OF_A_GUEST
 from daas_desktop.program.process import State
 from daas_desktop.together import ControlHandler, GuestHandler, InvitationsHandler, Told
 from daas_desktop.web import Handler, Session
@@ -115,16 +116,21 @@ class StateHandler(Handler):
         if "text/event-stream" not in self.request.headers.get("Accept", ""):
             self.write(_as_dict(self.session.program.state))
             return
+        streams, name = self.session.streams, self.visitor.name
+        if not self.visitor.owner and streams[name] >= MOST_OF_A_GUEST:
+            raise HTTPError(429, reason="You watch this in too many places.")
         self.set_header("Content-Type", "text/event-stream")
         self.set_header("X-Accel-Buffering", "no")
         self._task = asyncio.current_task()
         self.session.watch(self)
+        streams[name] += 1
         tab = self.get_query_argument("tab", "")
-        others = Told(self.session.viewers, tab, owner=self.visitor.owner)
         try:
-            await self._tell(others)
+            await self._tell(Told(self.session.viewers, self.visitor, tab))
         except (asyncio.CancelledError, StreamClosedError):
             return
+        finally:
+            streams[name] -= 1
 
     async def _tell(self, others: Told) -> None:
         told: tuple[str, ...] = ()

@@ -11,6 +11,7 @@ from typing import Any
 from tornado.web import HTTPError
 
 from daas_desktop.door.hub import Hub, HubUnreachableError
+from daas_desktop.door.hub_login import Verdict
 from daas_desktop.picture.viewers import Viewer, Viewers
 from daas_desktop.web import Handler
 
@@ -21,25 +22,28 @@ LONGEST_NUMBER = 10
 class Told:
     """What one page is told of the viewers, beside the program's state; *tab* is its own word."""
 
-    def __init__(self, viewers: Viewers, tab: str, *, owner: bool) -> None:
+    def __init__(self, viewers: Viewers, visitor: Verdict, tab: str) -> None:
         self._viewers = viewers
+        self._visitor = visitor
         self._tab = tab
-        self._owner = owner
         self._measured = (0.0, 0)
 
     def events(self) -> Iterator[tuple[str, object]]:
         """Give names and contents of the events that say how it is now."""
-        me = self._viewers.of_tab(self._tab)
+        me = self._me()
         if me is not None:
             yield "role", role(self._viewers, me)
             yield "link", self._link(me)
-        if self._owner:
+        if self._visitor.owner:
             yield "viewers", [_as_dict(self._viewers, one, me) for one in self._viewers]
 
     @property
     def connected(self) -> bool:
         """Say whether this page shows the picture."""
-        return self._viewers.of_tab(self._tab) is not None
+        return self._me() is not None
+
+    def _me(self) -> Viewer | None:
+        return self._viewers.of_tab(self._visitor.name, self._tab)
 
     def _link(self, me: Viewer) -> dict[str, int | None]:
         now = time.monotonic()
@@ -83,7 +87,7 @@ class ControlHandler(Handler):
         if number.isascii() and number.isdecimal() and len(number) < LONGEST_NUMBER:
             viewer = viewers.numbered(int(number))
         else:
-            viewer = viewers.of_tab(self.get_query_argument("tab", ""))
+            viewer = viewers.of_tab(self.visitor.name, self.get_query_argument("tab", ""))
         if viewer is None:
             self.send_error(404, reason="This viewer has left.")
             return

@@ -4,6 +4,7 @@ Used by `server` and `bridge`. Every handler asks the door first, unless it says
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -64,6 +65,8 @@ class Session:
     notices: Notices | None = None
     changes: Changes = field(default_factory=Changes)
     viewers: Viewers = field(default_factory=Viewers)
+    #: How many event streams each person's pages have open.
+    streams: Counter[str] = field(default_factory=Counter)
 
     def somebody_is_at_work(self) -> None:
         """Note keyboard or mouse input."""

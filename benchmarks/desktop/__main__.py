@@ -11,13 +11,18 @@ import time
 import traceback
 from collections.abc import Callable
 
-from benchmarks.desktop import chain, peers, picture, shown, slow, stalled, starts
+from benchmarks.desktop import chain, peers, picture, shown, slow, stalled, starts, tile
 from benchmarks.desktop.figures import Figures
 from benchmarks.desktop.processes import go_ahead
 from tests.conftest import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "explanation" / "speed-of-desktops.md"
-PARTS = ("latency", "throughput", "stalled", "memory", "browser", "browser-line", "line", "starts")
+PARTS = (
+    *("latency", "throughput", "stalled", "memory"),
+    *("browser", "browser-line", "line", "starts", "tile"),
+)
+#: What needs a session of its own making.
+ALONE = {"starts", "tile", "latency", "throughput"}
 
 
 def main() -> int:
@@ -32,12 +37,14 @@ def main() -> int:
     for clock in options.clocks if compared else ():
         with chain.running(clock, options.fps) as here:
             both_ways(figures, here, options, clock)
-    if set(options.only) - {"starts", *compared}:
+    if set(options.only) - ALONE:
         # What follows is as a person has it: the session chooses its clock.
         with chain.running(None, options.fps) as here:
             for what, part in parts(figures, here, options).items():
                 if what in options.only:
                     tried(figures, what, part)
+    if "tile" in options.only:
+        tried(figures, "a tile", lambda: tile.stalled(figures))
     if options.write:
         figures.write(PAGE, machine())
     for line in figures.missed:

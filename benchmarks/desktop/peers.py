@@ -34,7 +34,7 @@ rfb.scaleViewport = rfb.resizeSession = true;
 
 
 @contextlib.contextmanager
-def _served(
+def served(
     command: Sequence[str | Path], folder: str, url: str, more: Mapping[str, str] | None = None
 ) -> Iterator[None]:
     """Run a server until it answers, and end everything that it started."""
@@ -75,8 +75,9 @@ def plain_novnc(here: chain.Chain) -> Iterator[Page1080]:
         (Path(folder) / "novnc").symlink_to(NOVNC)
         (Path(folder) / "index.html").write_text(PLAIN)
         url = f"http://127.0.0.1:{port}/index.html"
-        command = [BIN / "websockify", "--web", folder, f"--unix-target={here.rfb_path}"]
-        with _served([*command, f"127.0.0.1:{port}"], folder, url):
+        command: list[str | Path] = [BIN / "websockify", "--web", folder]
+        command += [f"--unix-target={here.rfb_path}", f"127.0.0.1:{port}"]
+        with served(command, folder, url):
             yield Page1080("plain noVNC over websockify", url, {})
 
 
@@ -92,7 +93,7 @@ def remote_desktop_proxy(_: chain.Chain) -> Iterator[Page1080]:
         command: list[str | Path] = [BIN / "jupyter", "server", "--no-browser", "--allow-root"]
         command += [f"--port={port}", "--IdentityProvider.token=", f"--ServerApp.root_dir={folder}"]
         more = {"JUPYTER_REMOTE_DESKTOP_PROXY_XSTARTUP": str(start)}
-        with _served(command, folder, f"{url}/api", more):
+        with served(command, folder, f"{url}/api", more):
             yield Page1080("jupyter-remote-desktop-proxy", f"{url}/desktop/", {})
 
 
@@ -108,7 +109,7 @@ def xpra(_: chain.Chain) -> Iterator[Page1080]:
         command += ["--xvfb=Xvfb -screen 0 1920x1080x24+32 +extension COMPOSITE -nolisten tcp"]
         # Debian's own settings start an X session beside the program.
         alone = {"XPRA_SYSTEM_CONF_DIRS": folder, "XPRA_DEFAULT_CONF_DIRS": folder}
-        with _served([*command, f"--start={PAINT}"], folder, url, alone):
+        with served([*command, f"--start={PAINT}"], folder, url, alone):
             yield Page1080("xpra's HTML5 client", url, {})
 
 

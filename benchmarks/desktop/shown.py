@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from playwright.sync_api import Browser, Error
+from playwright.sync_api import Browser, Error, Page
 
 from benchmarks.desktop import browser as seen
 from benchmarks.desktop import chain, line, peers, slow
@@ -74,7 +74,7 @@ def ours(here: chain.Chain, port: int | None = None) -> seen.Page1080:
 
 
 @contextlib.contextmanager
-def opened(browser: Browser, page: seen.Page1080) -> Iterator[seen.Page]:
+def opened(browser: Browser, page: seen.Page1080) -> Iterator[Page]:
     """Open a page and close it again."""
     context, tab = seen.open_page(browser, page)
     try:

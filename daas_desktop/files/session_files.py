@@ -5,6 +5,7 @@ Made by the server from the environment; used by the handlers beside it.
 
 import asyncio
 import secrets
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -72,7 +73,11 @@ class Files:
             self._ends[key] = loop.call_later(self.abandoned_s, self._abandon, key)
 
     def _abandon(self, key: str) -> None:
-        self.found(key)
+        upload = self.found(key)
+        if time.monotonic() - upload.written_at < self.abandoned_s:
+            # A piece that was refused has ended beside a slow one that goes on.
+            self.wait_for_more(key)
+            return
         asyncio.get_running_loop().run_in_executor(None, self.underway.pop(key).cancel)
 
     def close(self) -> None:

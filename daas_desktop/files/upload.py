@@ -45,6 +45,7 @@ class Upload:
     """A file that is being received; every method may block and raises FilesError.
 
     `kept` counts the bytes of all pieces that came whole: an interrupted one begins there again.
+    `written_at` is when something came last, on the monotonic clock.
     """
 
     def __init__(self, place: Place, path: tuple[bytes, ...], name: str, size: int) -> None:
@@ -52,6 +53,7 @@ class Upload:
             raise FilesError(403, "Nothing can be written in this folder.")
         self._name, self._size = tidy(name), size
         self.kept = self._at = self._piece = 0
+        self.written_at = time.monotonic()
         self._lock = threading.Lock()
         self._hidden = UNFINISHED + secrets.token_hex(8)
         with told():
@@ -96,6 +98,7 @@ class Upload:
         """Take the next bytes of a piece."""
         with self._kept_or_nothing():
             self._require_last(piece)
+            self.written_at = time.monotonic()
             self._at += len(data)
             if self._at > self._size:
                 raise FilesError(400, "The file has grown meanwhile. Upload it again.")

@@ -18,6 +18,8 @@ from daas_desktop.picture.viewers import Viewer
 from daas_desktop.web import WebSocket
 
 BLOCK_BYTES = 64 * 1024
+# Tornado clears a buffer of this size before each read: with its 64 KiB a key comes 0.1 ms later.
+INPUT_BYTES = 2048
 MEASURE_EVERY_S = 1.0
 # The X server writes a few hundred bytes at a time. The first of an update go on at once; when
 # they come without end, they are gathered: a millisecond is not seen, and thousands of small
@@ -42,6 +44,8 @@ class Bridge(WebSocket):
     async def open(self, *_: str, **__: str) -> None:
         """Connect to the X server and begin to carry."""
         self.set_nodelay(True)
+        if self.ws_connection is not None and self.ws_connection.stream is not None:
+            self.ws_connection.stream.read_chunk_size = INPUT_BYTES
         self._stream = ClientStream()
         self._sieve = Sieve()
         self._writing = asyncio.Lock()

@@ -95,9 +95,10 @@ class Viewers:
         """Say whether what this viewer types and points at counts."""
         return viewer is self._in_control
 
-    def of_tab(self, tab: str) -> Viewer | None:
-        """Give the newest picture of a tab."""
-        return next((one for one in reversed(self._connected) if tab and one.tab == tab), None)
+    def of_tab(self, name: str, tab: str) -> Viewer | None:
+        """Give the newest picture of one person's tab."""
+        hers = (one for one in reversed(self._connected) if (one.name, one.tab) == (name, tab))
+        return next(hers, None) if tab else None
 
     def numbered(self, number: int) -> Viewer | None:
         """Give the viewer with this number."""

@@ -302,6 +302,22 @@ def test_an_upload_of_which_nothing_more_comes_is_given_up(
     asyncio.run(abandoned())
 
 
+def test_an_upload_is_not_given_up_while_a_slow_piece_is_coming(directory: Path) -> None:
+    async def slowly() -> None:
+        files = Files((), upload=True, download=True, abandoned_s=0.2)
+        upload = Upload(Place("", str(directory), writable=True), (), "x", 8)
+        key = files.began(upload)
+        piece = files.found(key).begin_piece(0)
+        files.wait_for_more(key)  # another piece, which was refused, has ended
+        for _ in range(8):
+            await asyncio.sleep(0.1)
+            upload.write(piece, b"x")
+        upload.end_piece(piece)
+        assert upload.finish() == "x"
+
+    asyncio.run(slowly())
+
+
 def test_what_a_killed_session_left_goes_with_the_next_upload(directory: Path) -> None:
     old, new = (directory / (UNFINISHED + name) for name in ("old", "new"))
     for file in (old, new):

@@ -5,7 +5,7 @@ import json
 import re
 import struct
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -172,6 +172,25 @@ async def test_a_guest_has_a_few_pictures_and_no_more(hub: PlainHub, shared: str
         address = f"{other.url}rfb"
         one_more = await other.http.ws_connect(address, headers=other.headers(address))
         assert (await one_more.receive(timeout=10)).data == 4004
+
+
+async def test_a_guest_is_told_in_a_few_places_and_no_more(hub: PlainHub, shared: str) -> None:
+    async with guest(hub, "other", shared) as other, AsyncExitStack() as streams:
+        address = f"{other.url}state"
+        headers = {**other.headers(address), "Accept": "text/event-stream"}
+        for _ in range(MOST_OF_A_GUEST):
+            last = await streams.enter_async_context(other.http.get(address, headers=headers))
+            assert last.status == 200
+        assert await _status(other, address, headers) == 429
+        last.close()
+        async with asyncio.timeout(10):
+            while await _status(other, address, headers) != 200:
+                await asyncio.sleep(0.05)
+
+
+async def _status(visit: Guest, address: str, headers: dict[str, str]) -> int:
+    async with visit.http.get(address, headers=headers) as answer:
+        return answer.status
 
 
 async def test_the_person_gives_control_takes_it_back_and_sends_the_guest_out(

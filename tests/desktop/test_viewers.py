@@ -176,8 +176,9 @@ def test_a_tab_is_found_by_its_newest_picture(viewers: Viewers) -> None:
     before, after = pi("a"), pi("a")
     viewers.join(before)
     viewers.join(after)
-    assert viewers.of_tab("a") is after
-    assert viewers.of_tab("") is None
+    assert viewers.of_tab("pi", "a") is after
+    assert viewers.of_tab("somebody else", "a") is None
+    assert viewers.of_tab("pi", "") is None
 
 
 async def test_a_change_between_looking_and_waiting_is_not_missed() -> None:
