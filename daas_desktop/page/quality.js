@@ -9,10 +9,10 @@ export const SHARP = { quality: 9, compression: 2 };
 export const FAST = { quality: 1, compression: 2 };
 export const BEST = { quality: 6, compression: 2 };
 
-// The steps that make a difference: half colours, half the detail, a quarter of it; and how many
-// pictures a second are worth leaving each. Half colours are not seen in what moves, less detail is.
-const LADDER = [6, 4, 2, 1];
-const WORTH_PER_S = [50, 24, 24];
+// The steps that make a difference: half colours, a coarser grain, half the detail, a quarter of it;
+// and how many pictures a second are worth leaving each. The first two are not seen in what moves.
+const LADDER = [6, 4, 3, 2, 1];
+const WORTH_PER_S = [50, 50, 24, 24];
 const VERY_FEW_PER_S = 12;
 const FAR_LINE_MS = 25;
 
