@@ -33,10 +33,13 @@ IMAGES ?= $(filter-out crystfel hub proxy database,$(notdir $(patsubst %/Dockerf
 SOURCES = $(shell find daas_desktop -name '*.py' -o -path '*/page/*')
 PIP = tools/pip.sh
 
-.PHONY: demo test test-engines cluster bench bench-desktop attack-table images recipe lint packages test-packages engine-packages keycloak keycloak-begins clean
+.PHONY: demo try test test-engines cluster bench bench-desktop attack-table images recipe lint packages test-packages engine-packages keycloak keycloak-begins clean
 
 demo: .node/ready .session-env/ready ## serve the demo at http://127.0.0.1:$(PORT)
 	@exec .venv/bin/python -m daas_demo --port $(PORT)
+
+try: .node/ready .session-env/ready ## an app's program in a browser without a hub; APP=images/pymca
+	@PATH="$(CURDIR)/.session-env/bin:$$PATH" .venv/bin/daas-desktop try $(APP)
 
 test: keycloak-begins .node/ready .session-env/ready .satosa/ready keycloak ## run every test
 	@.venv/bin/python -m pytest

@@ -55,9 +55,13 @@ class Told:
 
 
 def role(viewers: Viewers, me: Viewer) -> dict[str, object]:
-    """Say whether a viewer has control, and if not, why: *tab*, *given* or *watching*."""
+    """Say whether a viewer has control, and if not, why: *tab*, *given* or *watching*.
+
+    To a guest it is *lent*. *by* is who has control; for that guest, whose session it is.
+    """
     if viewers.controls(me):
-        return {"control": True, "why": "", "by": ""}
+        host = next((one.name for one in viewers if one.owner), "")
+        return {"control": True, "why": "" if me.owner else "lent", "by": "" if me.owner else host}
     other = next((one for one in viewers if viewers.controls(one)), None)
     by = other.name if other is not None else ""
     if not me.owner:

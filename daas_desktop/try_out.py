@@ -57,6 +57,8 @@ def _app(target: Sequence[str]) -> tuple[list[str], dict[str, str]]:
     """Give the command, and the variables that an app's file adds for its desktop."""
     file = Path(target[0], "app.yaml")
     if not file.is_file():
+        if os.path.isdir(target[0]):
+            raise DesktopError(f"{target[0]} has no app.yaml.")
         return list(target), {}
     try:
         import yaml  # noqa: PLC0415  only who builds apps has it
@@ -81,7 +83,10 @@ def _here(
     command: Sequence[str], environment: Mapping[str, str]
 ) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
     if shutil.which(command[0]) is None:
-        raise DesktopError(f"{command[0]} is not installed here.")
+        path = "/" in command[0]
+        raise DesktopError(
+            f"There is no {command[0]}." if path else f"{command[0]} is not installed here."
+        )
     display = Display({**os.environ, **environment})
     try:
         display.wait()

@@ -31,10 +31,14 @@ function copyByHand(text) {
   return done;
 }
 
-async function fromProgram(text) {
+function fromProgram(text) {
   if (!out) return;
   sent = text;
   if ($("clipboard").open) field.value = text;
+  toComputer(text);
+}
+
+async function toComputer(text) {
   try {
     await navigator.clipboard.writeText(text);
     waiting = null;
@@ -45,7 +49,7 @@ async function fromProgram(text) {
 }
 
 for (const kind of ["keydown", "pointerdown"]) {
-  addEventListener(kind, () => waiting !== null && fromProgram(waiting), true);
+  addEventListener(kind, () => waiting !== null && toComputer(waiting), true);
 }
 
 // ---- into the program ----------------------------------------------------------------------------
@@ -125,6 +129,8 @@ $("clipboard-send").addEventListener("click", () => {
   const text = field.value;
   sent = "";
   toProgram(text);
+  // Else the next paste would bring what this computer's clipboard has held until now.
+  if (text) toComputer(text);
 });
 
 picture.addEventListener("clipboard", (event) => fromProgram(event.detail));

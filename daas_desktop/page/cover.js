@@ -3,6 +3,8 @@
 import { $, guest, post, title } from "./page.js";
 
 const SLOW_START_MS = 20000;
+// Exit status, or less than 0 the signal: 9 is what a system kills with that has no memory left.
+const HOW = { 0: "ended", [-9]: "killed" };
 
 export let phase = "starting";
 let slow = null;
@@ -50,11 +52,12 @@ function showEnd(status) {
   const ends = {
     missing: [`${title} is not installed here.`, "Tell the people who run this portal."],
     failed: [`${title} has stopped with an error.`, "Your files are kept."],
+    killed: [`${title} was killed.`, "Most often memory has run out. What it had saved is kept."],
     ended: [`${title} has ended.`, "Your files are kept."],
   };
-  const how = phase === "missing" ? "missing" : status === 0 ? "ended" : "failed";
+  const how = phase === "missing" ? "missing" : (HOW[status] ?? "failed");
   const [message, advice] = ends[how];
-  show({ message, advice, actions: true, log: how === "failed" && !guest, kind: "ended" });
+  show({ message, advice, actions: true, log: status && !guest, kind: "ended" });
   $("again").hidden = how === "missing" || guest;
   ($("again").hidden ? $("back") : $("again")).focus();
 }

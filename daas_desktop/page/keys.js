@@ -51,6 +51,24 @@ function begin(key) {
   first = false;
 }
 
+// Everything arrives in the order in which it was typed: a key waits for the text before it, and is
+// sent at once when there is none.
+let waiting = 0;
+let turn = Promise.resolve();
+
+function inTurn(send, restMs = 0) {
+  if (!waiting && !restMs) {
+    send();
+    return;
+  }
+  waiting += 1;
+  turn = turn
+    .then(send)
+    .catch(reportError)
+    .then(() => restMs && new Promise((go) => setTimeout(go, restMs)))
+    .finally(() => (waiting -= 1));
+}
+
 // ---- from the field to noVNC ----------------------------------------------------------------
 
 const down = new Map();
@@ -59,7 +77,10 @@ const down = new Map();
 const composes = (event) =>
   event.isComposing || event.keyCode === 229 || ["Dead", "Process", "Unidentified"].includes(event.key);
 
-export function passOn(event) {
+export const passOn = (event) => inTurn(() => dispatch(event));
+
+function dispatch(event) {
+  if (event.type === "keydown") begin(event.key);
   const copy = new KeyboardEvent(event.type, {
     key: event.key,
     code: event.code,
@@ -82,7 +103,6 @@ field.addEventListener("keydown", (event) => {
   if (composes(event) || event.defaultPrevented) return;
   event.preventDefault();
   down.set(event.code, event);
-  begin(event.key);
   passOn(event);
 });
 
@@ -100,17 +120,14 @@ field.addEventListener("blur", () => {
   down.clear();
 });
 
-let typing = Promise.resolve();
-
 export function type(text) {
   for (const character of text) {
     const keysym = character === "\n" ? 0xff0d : keysyms.lookup(character.codePointAt(0));
-    typing = typing.then(() => {
+    const write = () => {
       begin(character);
       press([[keysym, ""]]);
-      if (ON_ITS_KEYS.test(character)) return undefined;
-      return new Promise((go) => setTimeout(go, LOOK_UP_MS));
-    });
+    };
+    inTurn(write, ON_ITS_KEYS.test(character) ? 0 : LOOK_UP_MS);
   }
 }
 
@@ -120,7 +137,7 @@ function typeWhatStandsThere() {
 }
 
 field.addEventListener("input", (event) => {
-  if (event.inputType === "deleteContentBackward") press([[0xff08, "Backspace"]]);
+  if (event.inputType === "deleteContentBackward") inTurn(() => press([[0xff08, "Backspace"]]));
   if (!event.isComposing) typeWhatStandsThere();
 });
 field.addEventListener("compositionend", typeWhatStandsThere);

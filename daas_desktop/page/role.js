@@ -16,15 +16,16 @@ const SAID = {
   tab: () => `${title} is open in another tab of yours, which has keyboard and pointer.`,
   given: (by) => `${by} has keyboard and pointer.`,
   watching: (by) => (by ? `You are watching ${by}.` : "You are watching."),
+  lent: (by) => `You have keyboard and pointer now, in ${by ? `${by}'s ${title}` : title}.`,
 };
 
 export function showRole(role) {
   control = role.control;
   apply();
-  $("role").hidden = control;
-  if (control) return;
+  $("role").hidden = !role.why;
+  if (!role.why) return;
   $("role-why").textContent = (SAID[role.why] ?? SAID.watching)(role.by);
-  $("role-take").hidden = role.why === "watching";
+  $("role-take").hidden = !["tab", "given"].includes(role.why);
 }
 
 $("role-take").addEventListener("click", async () => {

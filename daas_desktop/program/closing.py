@@ -6,7 +6,7 @@ is answered there decides. Force is the person's second word, never ours.
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Literal
 
 from daas_desktop.program.process import Program
@@ -72,15 +72,17 @@ class Closing:
 
     async def _asked_windows(self) -> bool:
         """Ask the main windows, or dialogs where there is nothing else; say if any listens."""
-        environment = self._program.environment
         windows = await self._windows()
         self._before = frozenset(windows)
         wanted = [w for w, kind in windows.items() if kind == "NORMAL"] or [
             w for w, kind in windows.items() if kind == "DIALOG"
         ]
-        tool = (sys.executable, "-m", "daas_desktop.program.ask_windows")
-        said = await run_tool(*tool, *wanted, environment=environment) if wanted else ""
-        return said.strip() not in ("", "0")
+        return await self._tell("ask", wanted) not in ("", "0")
+
+    async def _tell(self, what: str, windows: Collection[str]) -> str:
+        tool = (sys.executable, "-m", "daas_desktop.program.ask_windows", what, *windows)
+        said = await run_tool(*tool, environment=self._program.environment) if windows else ""
+        return said.strip()
 
     async def _windows(self) -> dict[str, str]:
         # A desktop's background and panel stay until the desktop is told to end.
@@ -92,6 +94,7 @@ class Closing:
         clock = asyncio.get_running_loop().time
         begin = seen_window = quiet = clock()
         questioned = False
+        seen: frozenset[str] = frozenset()
         while self._runs():
             every = LOOK_AT_A_QUESTION_EVERY_S if self.phase == "question" else LOOK_EVERY_S
             await asyncio.sleep(every)
@@ -99,8 +102,12 @@ class Closing:
             now = clock()
             if windows:
                 seen_window = now
-            if windows - self._before:
+            if questions := windows - self._before:
                 questioned, quiet = True, now
+                if windows != seen:
+                    # One may stand behind another window, where nobody would answer it.
+                    await self._tell("show", questions)
+            seen = windows
             if now - seen_window > WINDOWLESS_S:
                 return True
             if questioned and now - quiet > KEPT_AFTER_S:

@@ -69,6 +69,8 @@ def test_the_person_invites_gives_control_and_sends_out(visit: Visit, axe: Axe, 
     assert axe(owner) == []
     owner.get_by_role("button", name="Give control").click()
     expect(guest.get_by_text("You are watching pi.")).to_be_hidden()
+    expect(guest.get_by_text("You have keyboard and pointer now, in pi's PyMca.")).to_be_visible()
+    assert axe(guest) == []
     expect(owner.get_by_text("coproposer has keyboard and pointer.")).to_be_visible()
     owner.get_by_role("button", name="Take control back").click()
     expect(guest.get_by_text("You are watching pi.")).to_be_visible()

@@ -75,6 +75,23 @@ def test_text_goes_both_ways_by_itself(
 
 
 @pytest.mark.browser
+def test_what_is_handed_over_is_what_the_next_paste_brings(
+    page: Any, desktop: Any, copied: Callable[[str], bool], wait_until: Callable[..., Any]
+) -> None:
+    page.context.grant_permissions(["clipboard-write"])
+    page.evaluate("navigator.clipboard.writeText('of before')")
+    page.hover("#bar-handle")
+    page.click("#clipboard-open")
+    page.fill("#clipboard-text", TEXT)
+    page.click("#clipboard-send")
+    wait_until(lambda: copied(TEXT), "the program has it")
+    page.keyboard.press("Control+v")
+    wait_until(lambda: b"key \x16" in desktop.ask("/log")[2], "the key that pastes")
+    page.wait_for_timeout(500)
+    assert not copied("of before")
+
+
+@pytest.mark.browser
 def test_ten_megabytes_go_both_ways_and_more_than_sixteen_are_refused(
     page: Any,
     desktop: Any,

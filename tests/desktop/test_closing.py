@@ -4,6 +4,7 @@ import http.client
 import json
 import socket
 import struct
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from daas_desktop.program.closing import KEPT_AFTER_S
+from daas_desktop.program.windows import client_windows
 
 RETURN, ESCAPE = 0xFF0D, 0xFF1B
 
@@ -98,6 +100,14 @@ def ending(
     return listen(desktop)
 
 
+def windows(desktop: Any) -> int:
+    """How many windows the window manager knows."""
+    command = ("xprop", "-root", "_NET_CLIENT_LIST")
+    environment = desktop.program_environment()
+    said = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    return len(client_windows(said.stdout) or ())
+
+
 def press(view: Callable[..., Any], desktop: Any, key: int) -> None:
     viewer = view(desktop)
     viewer.handshake()
@@ -140,6 +150,33 @@ def test_who_cancels_the_question_goes_on_working(ending: Ending, view: Callable
     (ending.desktop.directory / "clean").touch()
     ending.wish()
     assert ending.desktop.process.wait(8) == 0
+
+
+def test_a_question_behind_another_window_comes_to_the_front(
+    start: Callable[..., Any],
+    program: Callable[..., Any],
+    listen: Callable[[Any], Ending],
+    view: Callable[..., Any],
+    wait_until: Callable[..., Any],
+) -> None:
+    """As of a program that was opened once more for a file."""
+    second = "sys.argv[1:] or __import__('subprocess').Popen([sys.executable, sys.argv[0], '2'])"
+    desktop = start(*program(ASKS.replace("    app =", f"    {second}\n    app =")))
+    desktop.reaches("running")
+    ending = listen(desktop)
+    wait_until(lambda: windows(desktop) == 2, "both windows are there")
+    ending.wish()
+    assert [ending.next(), ending.next()] == ["asked", "question"]
+    wait_until(lambda: windows(desktop) == 4, "both ask")
+    press(view, desktop, ESCAPE)
+    wait_until(lambda: b"kept" in desktop.ask("/log")[2], "the one in front goes on")
+    wait_until(lambda: windows(desktop) == 3, "one question is left")
+
+    def answered() -> bool:
+        press(view, desktop, RETURN)
+        return b"saved" in desktop.ask("/log")[2]
+
+    wait_until(answered, "the other is answered")
 
 
 def test_keep_working_takes_the_wish_back(ending: Ending, view: Callable[..., Any]) -> None:

@@ -363,7 +363,16 @@ def test_a_full_disk_is_said_and_nothing_is_left(
         pytest.skip("bubblewrap is missing")
     full = directory / "full"
     full.mkdir()
-    inside = ("--dev-bind", "/", "/", "--size", str(4 * MIB), "--tmpfs", str(full))
+    inside = (
+        "--die-with-parent",
+        "--dev-bind",
+        "/",
+        "/",
+        "--size",
+        str(4 * MIB),
+        "--tmpfs",
+        str(full),
+    )
     said = [{"title": "processed", "path": str(full), "writable": True}]
     desktop = start(
         *("sleep", "100"), within=("bwrap", *inside, "--"), DAAS_PLACES=json.dumps(said)

@@ -104,6 +104,19 @@ def test_text_that_is_composed_arrives_when_it_is_complete(
     assert page.input_value("#keyboard") == ""
 
 
+def test_text_and_keys_arrive_in_the_order_in_which_they_were_typed(
+    page: Any, typed: Callable[[], str], wait_until: Callable[..., Any]
+) -> None:
+    """A Korean input method commits a word by the space that follows it."""
+    devtools = page.context.new_cdp_session(page)
+    for word in ("한국", "어를", "씁니다"):
+        devtools.send("Input.insertText", {"text": word})
+        press(devtools, (("Space", " ", 0),))
+    press(devtools, (("KeyA", "a", 0),))
+    wait_until(lambda: len(typed()) == 11, "everything")
+    assert typed() == "한국 어를 씁니다 a"
+
+
 def test_keys_that_the_browser_keeps_are_in_a_menu(
     page: Any, desktop: Any, typed: Callable[[], str], wait_until: Callable[..., Any]
 ) -> None:

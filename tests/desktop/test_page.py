@@ -1,5 +1,7 @@
 """The page in a real browser, behind a line that can be cut."""
 
+import os
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -73,6 +75,12 @@ def test_a_program_that_failed_says_why(page: Any, desktop: Any) -> None:
     page.click("text=Show what PyMca said last")
     page.wait_for_selector("#log-text:has-text('window shown')")
     assert violations(page) == []
+
+
+def test_a_program_that_the_system_killed_is_said_to_be(page: Any, desktop: Any) -> None:
+    os.kill(desktop.program_pid(), signal.SIGKILL)
+    page.wait_for_selector("text=PyMca was killed.")
+    assert page.is_visible("text=Most often memory has run out. What it had saved is kept.")
 
 
 def test_a_cut_line_is_said_and_mended(page: Any, line: Line) -> None:

@@ -80,7 +80,7 @@ def test_a_guest_only_looks_until_she_is_given_control(viewers: Viewers) -> None
     viewers.join(person)
     assert not viewers.controls(guest)
     viewers.give(guest)
-    assert viewers.controls(guest)
+    assert role(viewers, guest) == {"control": True, "why": "lent", "by": "pi"}
     assert role(viewers, person) == {"control": False, "why": "given", "by": "grace"}
     viewers.give(person)
     assert not viewers.controls(guest)

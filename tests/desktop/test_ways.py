@@ -156,6 +156,8 @@ def test_trying_serves_a_page_of_its_own_on_loopback_only(
     ("arguments", "sentence"),
     [
         (["--", "no-such-program"], "no-such-program is not installed here."),
+        (["images/nothere"], "There is no images/nothere."),
+        (["tests"], "tests has no app.yaml."),
         (["--image", "no/such:image", "--", "true"], "The image shows no picture"),
     ],
 )
