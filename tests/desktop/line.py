@@ -5,8 +5,12 @@ import selectors
 import socket
 import struct
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
+
+# Longer than a picture's parts are apart, shorter than the second between two questions of a server.
+QUIET_S = 0.3
 
 
 class Line:
@@ -22,6 +26,7 @@ class Line:
         self._wake, self._woken = socket.socketpair()
         self._selector.register(self._woken, selectors.EVENT_READ)
         self._down = self._over = False
+        self._carried_at = time.monotonic()
         self._sockets: set[socket.socket] = set()
         self._thread = threading.Thread(target=self._carry)
         self._thread.start()
@@ -58,6 +63,7 @@ class Line:
         data = b""
         with suppress(OSError):
             data = end.recv(65536)
+        self._carried_at = time.monotonic()
         if data.startswith(b"GET /rfb"):
             self._sockets.add(end)
         try:
@@ -74,7 +80,9 @@ class Line:
                 each.close()
 
     def end(self, code: int, reason: str = "") -> None:
-        """End each web socket as its server would, if nothing is on the way just now."""
+        """End each web socket as its server would, between two messages: once nothing comes."""
+        while time.monotonic() < self._carried_at + QUIET_S:
+            time.sleep(QUIET_S / 4)
         data = struct.pack(">H", code) + reason.encode()
         for near in self._sockets & self._other.keys():
             near.sendall(bytes([0x88, len(data)]) + data)
