@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-# Longer than a picture's parts are apart, shorter than the second between two questions of a server.
+# Longer than a picture's parts are apart, shorter than the second between two questions.
 QUIET_S = 0.3
 
 
