@@ -209,9 +209,7 @@ def wait_ready(hub: subprocess.Popen[bytes], port: int, folder: Path) -> None:
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)
-    log = folder / "hub.log"
-    last = log.read_text("utf-8", "replace").strip().splitlines()[-1:]
-    raise CannotRun(f"the hub did not start. All its words are in {log}, the last: {''.join(last)}")
+    raise CannotRun(f"the hub did not start. Its last words are in {folder / 'hub.log'}")
 
 
 def keep(hub: subprocess.Popen[bytes], environment: dict[str, str], folder: Path) -> None:

@@ -18,8 +18,15 @@ from tests.conftest import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "explanation" / "speed-of-desktops.md"
 PARTS = (
-    *("latency", "throughput", "stalled", "memory"),
-    *("browser", "browser-line", "line", "starts", "tile"),
+    "latency",
+    "throughput",
+    "stalled",
+    "memory",
+    "browser",
+    "browser-line",
+    "line",
+    "starts",
+    "tile",
 )
 #: What needs a session of its own making.
 ALONE = {"starts", "tile", "latency", "throughput"}

@@ -74,7 +74,7 @@ def running(frame_clock: int | None = None, frames_per_s: float = 0) -> Iterator
         }
         follow(pids.values())
         chain = Chain(hub, cookies_for(browser, f"{page}rfb"), pids)
-        _painter_is_ready(chain)
+        wait_for_painter(chain.direct())
         yield chain
 
 
@@ -88,8 +88,9 @@ def _own_clock(folder: Path, frames_per_s: int) -> None:
     script.chmod(0o755)
 
 
-def _painter_is_ready(chain: Chain) -> None:
-    viewer = Viewer(chain.direct())
+def wait_for_painter(wire: Wire) -> None:
+    """Return once a key changes the painter's square."""
+    viewer = Viewer(wire)
     try:
         began = time.monotonic()
         while time.monotonic() < began + 30:

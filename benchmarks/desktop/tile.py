@@ -1,6 +1,6 @@
-"""A stalled viewer of a tile: behind jupyter-server-proxy what it does not take waits in memory.
+"""A stalled viewer of a tile: its proxy reads on, and keeps what is not taken.
 
-No bound: that proxy reads on whatever its other side does. The figure says what it costs.
+No bound: it is what the X server sends until it misses the viewer's answers to its fences.
 """
 
 import contextlib
@@ -20,6 +20,8 @@ from benchmarks.sessions import pss_kib
 from tests.desktop.plain_hub import free_ports
 
 STALLED_S = 10.0
+#: Three seconds of a whole screen's noise are many times as much.
+MUCH_BYTES = 5e6
 SETTINGS = """
 from daas_desktop.notebook.tiles import Tile, proxy_entry
 c.ServerProxy.servers = {{"painter": proxy_entry(Tile("painter", "Painter", "", {command!r}))}}
@@ -34,15 +36,10 @@ def running() -> Iterator[tuple[str, str]]:
         settings = Path(folder) / "jupyter_server_config.py"
         settings.write_text(SETTINGS.format(command=(str(chain.PYTHON), str(chain.PAINTER))))
         url = f"http://127.0.0.1:{port}"
-        command: list[str | Path] = [
-            chain.PYTHON,
-            "-m",
-            "jupyter_server",
-            "--no-browser",
-            "--allow-root",
-        ]
-        command += [f"--port={port}", "--IdentityProvider.token=", f"--ServerApp.root_dir={folder}"]
-        with served([*command, f"--config={settings}"], folder, f"{url}/api"):
+        command: list[str | Path] = [chain.PYTHON, "-m", "jupyter_server", "--allow-root"]
+        command += ["--no-browser", f"--port={port}", f"--config={settings}"]
+        command += ["--IdentityProvider.token=", f"--ServerApp.root_dir={folder}"]
+        with served(command, folder, f"{url}/api"):
             with urllib.request.urlopen(f"{url}/painter/", timeout=40) as page:
                 page.read()
             yield f"{url}/painter/", folder
@@ -52,9 +49,12 @@ def stalled(figures: Figures) -> None:
     """Let the tile's viewer stop reading while the whole screen changes; print what grows."""
     with running() as (address, home):
         pids = [find(r"\S+ -m jupyter_server", home), find(r"\S+ -m daas_desktop tile", home)]
+        chain.wait_for_painter(Web(f"{address}rfb", {}))
         viewer = Viewer(Web(f"{address}rfb", {}))
         viewer.order("noise")
         viewer.pause(3)
+        if viewer.wire.received < MUCH_BYTES:
+            raise RuntimeError("the painter does not paint")
         before = sum(map(pss_kib, pids))
         time.sleep(STALLED_S)
         growth = (sum(map(pss_kib, pids)) - before) / 1024
