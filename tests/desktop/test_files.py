@@ -304,7 +304,7 @@ def test_an_upload_of_which_nothing_more_comes_is_given_up(
 
 def test_an_upload_is_not_given_up_while_a_slow_piece_is_coming(directory: Path) -> None:
     async def slowly() -> None:
-        files = Files((), upload=True, download=True, abandoned_s=0.2)
+        files = Files((), upload=True, download=True, abandoned_s=0.5)
         upload = Upload(Place("", str(directory), writable=True), (), "x", 8)
         key = files.began(upload)
         piece = files.found(key).begin_piece(0)
@@ -363,16 +363,8 @@ def test_a_full_disk_is_said_and_nothing_is_left(
         pytest.skip("bubblewrap is missing")
     full = directory / "full"
     full.mkdir()
-    inside = (
-        "--die-with-parent",
-        "--dev-bind",
-        "/",
-        "/",
-        "--size",
-        str(4 * MIB),
-        "--tmpfs",
-        str(full),
-    )
+    disk = ("--size", str(4 * MIB), "--tmpfs", str(full))
+    inside = ("--die-with-parent", "--dev-bind", "/", "/", *disk)
     said = [{"title": "processed", "path": str(full), "writable": True}]
     desktop = start(
         *("sleep", "100"), within=("bwrap", *inside, "--"), DAAS_PLACES=json.dumps(said)
